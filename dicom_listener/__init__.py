@@ -1,0 +1,1 @@
+"""The ear: C-STORE and C-ECHO; bytes -> spool -> row -> status."""

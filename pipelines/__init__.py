@@ -1,0 +1,1 @@
+"""The hands: the worker loop and study.analyse()."""

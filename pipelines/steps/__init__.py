@@ -1,0 +1,1 @@
+"""One verb a file: choose, volume, locate, label, measure, judge."""

@@ -1,0 +1,83 @@
+"""What an analysis says: facts, made once by computation, never changed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vfx_finder.domain.spine import Vertebra
+from vfx_finder.domain.study import SeriesVerdict, Unsuitable
+
+SCHEMA = "vfx-finder/analysis/1"
+
+
+class Deformity(StrEnum):
+    """Shape of a vertebral fracture (Genant 1993)."""
+
+    WEDGE = "wedge"
+    BICONCAVE = "biconcave"
+    CRUSH = "crush"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """Which network, which version, and the sha256 of its weights."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Height loss as fractions: `own` against the vertebra's own largest height, `expected` against what its
+    neighbours and level predict (None where that cannot be said)."""
+
+    own: float
+    expected: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One vertebra with its judgement. `grade` is the Genant grade 0 to 3, None where it is not graded
+    (`unsuitable` then says why); `probability_grade2plus` is None where it is not graded."""
+
+    vertebra: Vertebra
+    loss: Loss | None
+    grade: int | None
+    deformity: Deformity | None
+    probability_grade2plus: float | None
+    unsuitable: Unsuitable | None = None
+
+
+@dataclass(frozen=True)
+class PatientSummary:
+    """The patient's findings in four numbers: maximum grade, number of vertebrae of grade 1 or more, the spinal
+    deformity index (sum of grades, Kerkeni 2009), and the probability of at least one grade 2 or 3."""
+
+    max_grade: int
+    fracture_count: int
+    spinal_deformity_index: int
+    probability_grade2plus: float
+
+
+@dataclass(frozen=True)
+class SagittalPicture:
+    """The straightened mid-sagittal picture that findings are drawn on: PNG bytes, size and scale (mm per pixel)."""
+
+    png: bytes
+    width: int
+    height: int
+    mm_per_pixel: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The whole answer for one study. Exactly one of `unsuitable` and `patient` is None."""
+
+    modality: str
+    unsuitable: Unsuitable | None
+    findings: tuple[Finding, ...]
+    patient: PatientSummary | None
+    models: tuple[ModelVersion, ...]
+    seconds: dict[str, float]
+    series: tuple[SeriesVerdict, ...] = ()
+    picture: SagittalPicture | None = None

@@ -1,0 +1,62 @@
+"""Studies as PACS sends them, and the reasons why one, or a part of one, was not analysed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Modality(StrEnum):
+    """Modality (0008,0060) values that are received."""
+
+    CT = "CT"
+    CR = "CR"
+    DX = "DX"
+    OT = "OT"
+
+
+class Reason(StrEnum):
+    """Why a study, a series or a vertebra was not analysed. Every exclusion is data and stands on a list."""
+
+    # a whole study or file set
+    NO_IMAGES = "no-images"
+    NO_XRAY_MODEL = "no-xray-model-installed"
+    MODALITY = "modality-not-analysed"
+    NO_SUITABLE_SERIES = "no-suitable-series"
+    NO_SPINE = "no-spine-found"
+    UNREADABLE = "unreadable"
+    # a series
+    LOCALIZER = "localizer"
+    REFORMAT = "reformat-not-axial"
+    DERIVED = "derived-or-secondary"
+    DOSE_SCREEN = "dose-screen"
+    TOO_FEW_SLICES = "too-few-slices"
+    TOO_SHORT = "too-little-of-the-body"
+    SLICES_TOO_THICK = "slices-too-thick"
+    MISSING_SLICES = "missing-slices"
+    UNEQUAL_SPACING = "unequal-spacing"
+    DUPLICATE_POSITIONS = "duplicate-positions"
+    INCONSISTENT_GEOMETRY = "inconsistent-geometry"
+    NO_GEOMETRY = "geometry-missing"
+    NOT_HOUNSFIELD = "not-hounsfield-units"
+    BETTER_SERIES = "better-series-in-study"
+    # a vertebra
+    CUT_BY_FIELD_OF_VIEW = "cut-by-field-of-view"
+    NOT_MEASURABLE = "not-measurable"
+    OUTSIDE_GRADED_LEVELS = "outside-graded-levels"
+
+
+@dataclass(frozen=True)
+class Unsuitable:
+    """A result, not an error: what was not analysed and why, in words a person can act on."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class SeriesVerdict:
+    """One series of a study, and whether it was analysed: `unsuitable` is None for the chosen one."""
+
+    SeriesInstanceUID: str
+    SeriesDescription: str
+    instances: int
+    unsuitable: Unsuitable | None
