@@ -60,3 +60,41 @@ class SeriesVerdict:
     SeriesDescription: str
     instances: int
     unsuitable: Unsuitable | None
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What the headers say about the patient, as sent; empty strings where a header was absent.
+
+    `PatientBirthDate` and `StudyDate` are DICOM dates (YYYYMMDD), `PatientAge` a DICOM age string ("049Y").
+    """
+
+    PatientID: str
+    IssuerOfPatientID: str = ""
+    PatientName: str = ""
+    PatientBirthDate: str = ""
+    PatientSex: str = ""
+    PatientAge: str = ""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One received SOP Instance: the header facts a row needs, and where its untouched bytes lie in the spool.
+
+    `path` is relative to the spool; `sha256` is of the file. `calling` is the sender's AE title.
+    """
+
+    patient: Patient
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str
+    SOPClassUID: str
+    Modality: str
+    path: str
+    sha256: str
+    calling: str
+    StudyDate: str = ""
+    StudyDescription: str = ""
+    SeriesDescription: str = ""
+    AccessionNumber: str = ""
+    ReferringPhysicianName: str = ""
