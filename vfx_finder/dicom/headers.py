@@ -1,0 +1,148 @@
+"""What the headers of one DICOM file say, as facts. Pixels are never touched here."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom import config, dcmread
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
+
+from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.identity import Uid
+from vfx_finder.domain.study import Instance, Patient
+
+# pydicom's validation warnings quote the offending value, which may be a patient's name.
+config.settings.reading_validation_mode = config.IGNORE
+
+Source = Path | bytes | BinaryIO
+
+BROKEN_BYTES: tuple[type[Exception], ...] = (
+    InvalidDicomError, BytesLengthException, OSError, EOFError, ValueError, TypeError,
+    LookupError, AttributeError,
+    NotImplementedError, OverflowError, RecursionError, struct.error, zlib.error,
+)  # fmt: skip
+"""All that pydicom was seen to raise on bytes that are not what they claim to be."""
+
+_BARE_STARTS = (b"\x02\x00", b"\x08\x00")
+"""A file without preamble begins with group 0002 or 0008, little endian; anything else is not tried."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The identity of one SOP Instance; texts are as sent without padding, empty where absent.
+
+    The three instance UIDs and SOPClassUID are well formed. PatientID may be empty (type 2, PS3.3 C.7.1.1):
+    whoever keeps the instance decides what that means.
+    """
+
+    patient: Patient
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str
+    SOPClassUID: str
+    Modality: str
+    StudyDate: str = ""
+    StudyDescription: str = ""
+    SeriesDescription: str = ""
+    AccessionNumber: str = ""
+    ReferringPhysicianName: str = ""
+
+    def received(self, *, path: str, sha256: str, calling: str) -> Instance:
+        """This header as a received instance, its untouched bytes at `path` (relative to the spool)."""
+        return Instance(
+            patient=self.patient,
+            StudyInstanceUID=self.StudyInstanceUID,
+            SeriesInstanceUID=self.SeriesInstanceUID,
+            SOPInstanceUID=self.SOPInstanceUID,
+            SOPClassUID=self.SOPClassUID,
+            Modality=self.Modality,
+            path=path,
+            sha256=sha256,
+            calling=calling,
+            StudyDate=self.StudyDate,
+            StudyDescription=self.StudyDescription,
+            SeriesDescription=self.SeriesDescription,
+            AccessionNumber=self.AccessionNumber,
+            ReferringPhysicianName=self.ReferringPhysicianName,
+        )
+
+
+def read_header(source: Source) -> Header:
+    """The header facts of a DICOM file (PS3.10), given as path, bytes or open file; pixels are not read.
+
+    Raises `Unreadable`, without any value of the file in its text, for bytes that are not DICOM, a header cut
+    short, or a missing or malformed UID.
+    """
+    return header_of(read_dataset(source))
+
+
+def read_dataset(source: Source, *, pixels: bool = False) -> FileDataset:
+    """The dataset of a DICOM file, up to its pixels unless `pixels`. Raises `Unreadable`."""
+    try:
+        return _parse(source, pixels)
+    except BROKEN_BYTES:
+        raise Unreadable("This is not a readable DICOM file.") from None
+
+
+def header_of(dataset: Dataset) -> Header:
+    """The header facts of a dataset. Raises `Unreadable` for a missing or malformed UID."""
+    try:
+        return _facts(dataset)
+    except BROKEN_BYTES:
+        raise Unreadable("A DICOM header is damaged.") from None
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """An element's value as text: no padding, no control characters, several values joined by a backslash."""
+    value = dataset.get(keyword)
+    if value is None:
+        return ""
+    parts = value if isinstance(value, MultiValue) else [value]
+    joined = "\\".join(str(part) for part in parts)
+    return "".join(char for char in joined if char.isprintable()).strip()
+
+
+def _parse(source: Source, pixels: bool) -> FileDataset:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return _parse_stream(file, pixels)
+    return _parse_stream(BytesIO(source) if isinstance(source, bytes) else source, pixels)
+
+
+def _parse_stream(stream: BinaryIO, pixels: bool) -> FileDataset:
+    start = stream.read(132)
+    stream.seek(0)
+    has_preamble = start[128:132] == b"DICM"
+    if not has_preamble and start[:2] not in _BARE_STARTS:
+        raise InvalidDicomError
+    return dcmread(stream, stop_before_pixels=not pixels, force=not has_preamble)
+
+
+def _facts(dataset: Dataset) -> Header:
+    uids = {
+        name: str(Uid(text(dataset, name)))
+        for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+    }
+    patient = Patient(
+        PatientID=text(dataset, "PatientID"),
+        IssuerOfPatientID=text(dataset, "IssuerOfPatientID"),
+        PatientName=text(dataset, "PatientName"),
+        PatientBirthDate=text(dataset, "PatientBirthDate"),
+        PatientSex=text(dataset, "PatientSex"),
+        PatientAge=text(dataset, "PatientAge"),
+    )
+    return Header(
+        patient=patient,
+        **uids,
+        Modality=text(dataset, "Modality"),
+        StudyDate=text(dataset, "StudyDate"),
+        StudyDescription=text(dataset, "StudyDescription"),
+        SeriesDescription=text(dataset, "SeriesDescription"),
+        AccessionNumber=text(dataset, "AccessionNumber"),
+        ReferringPhysicianName=text(dataset, "ReferringPhysicianName"),
+    )
