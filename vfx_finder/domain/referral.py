@@ -126,7 +126,7 @@ MULTIPLE = 2
 """Vertebral fractures: two or more ever is a very-high-risk criterion of NOGG 2024 section 4 (read likewise)."""
 
 SEVERE = 3
-"""Genant grade: 28 % had a new vertebral fracture within 21 months (Gallagher 2005, J Clin Endocrinol Metab 90:1583)."""
+"""Genant grade: 28 % had a new vertebral fracture in 21 months (Gallagher 2005, JCEM 90:1583)."""
 
 NOTHING_KNOWN = Circumstances()
 
