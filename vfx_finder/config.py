@@ -1,0 +1,108 @@
+"""Every setting of the system: one frozen object, read once from the environment (prefix `VFX_`) and handed in."""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vfx_finder import embedded_postgres
+
+SECRET_BYTES = 48
+
+
+def _comma_separated(value: object) -> object:
+    """A comma-separated string as a tuple of its non-empty parts."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class Settings(BaseSettings):
+    """What an installation may choose. Every field is the environment variable `VFX_<FIELD>`.
+
+    `accepted_calling_ae_titles` and `allowed_hosts` are comma-separated; an empty accept list accepts every sender.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="VFX_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("vfx-data")
+    """Everything this installation keeps: received files, the private PostgreSQL, logs, the secret key."""
+    database_url: str | None = None
+    """`postgresql://...` of an existing server; without it a private PostgreSQL runs under `data_dir`."""
+    secret_key: str | None = None
+    """Signs sessions; without it one is generated once and kept in `data_dir`."""
+
+    ae_title: Annotated[str, Field(min_length=1, max_length=16)] = "VFXFINDER"
+    dicom_host: str = "127.0.0.1"
+    dicom_port: Annotated[int, Field(ge=0, le=65535)] = 11112
+    accepted_calling_ae_titles: Names = ()
+    settle_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """A study without a new instance for this long is complete enough to be analysed."""
+
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    allowed_hosts: Names = ("localhost", "127.0.0.1", "[::1]")
+    secure_cookies: bool = False
+    """True behind TLS: cookies are then sent over https only."""
+
+    stalled_seconds: Annotated[float, Field(gt=1)] = 30.0
+    """A worker without a heartbeat for this long is dead and its study is given to another."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @cached_property
+    def home(self) -> Path:
+        """The data directory as an absolute path."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where received bytes lie, untouched."""
+        return self.home / "spool"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the parts that `up` supervises write their logs."""
+        return self.home / "logs"
+
+    @property
+    def postgres_dir(self) -> Path:
+        """Where the private PostgreSQL keeps its files, when no `database_url` is set."""
+        return self.home / "postgres"
+
+    @property
+    def database(self) -> str:
+        """The address of the database, private or given."""
+        return self.database_url or embedded_postgres.address(self.postgres_dir)
+
+    @cached_property
+    def signing_key(self) -> str:
+        """The secret that signs sessions: as set, or generated once and kept (mode 0600) in the data directory."""
+        return self.secret_key or _kept_secret(self.home / "secret-key")
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in this file; made first where there is none. Two processes that start at once agree on one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}-{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(SECRET_BYTES))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def load() -> Settings:
+    """The settings of this process, from its environment."""
+    return Settings()
