@@ -139,7 +139,7 @@ def _launch(folder: Path, account: Account, *, durable: bool) -> bool:
     with _lock(folder) as (lock, free):
         if free:
             _initialise(folder, account, durable=durable)
-            (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+            _clear_remains(folder)
             account.run([*_pg_ctl(folder), "start", "-l", str(folder / "log")], keep_open=(lock,))
     return free
 
@@ -234,6 +234,13 @@ def _initialise(folder: Path, account: Account, *, durable: bool) -> None:
     text = f"{COMMON}unix_socket_directories = '{quoted}'\n" + ("" if durable else FAST_NOT_DURABLE)
     (data / CONFIGURATION).write_text(text)
     account.own(data / CONFIGURATION)
+
+
+def _clear_remains(folder: Path) -> None:
+    """Take away what a killed server left: its process id may by now be anybody's, and would be believed."""
+    socket = socket_dir(folder) / f".s.PGSQL.{PORT}"
+    for left in (folder / "data" / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
+        left.unlink(missing_ok=True)
 
 
 def _maintenance(folder: Path) -> str:
