@@ -1,1 +1,12 @@
-"""The ear: C-STORE and C-ECHO; bytes -> spool -> row -> status."""
+"""The ear: C-STORE and C-ECHO; bytes -> spool -> row -> status.
+
+contexts.py      what is accepted: SOP Classes and transfer syntaxes
+associations.py  who is let in: AE titles, limits, one log line when a peer comes and goes
+c_echo.py        the answer to "are you there?"
+c_store.py       one instance: check, keep, record, answer
+completeness.py  were all the bytes sent?
+statuses.py      the one table from error to DICOM status
+rows.py          the row of an instance, in the ledger
+server.py        the above behind one port
+emulator.py      the other side: a modality that really sends (demo and tests)
+"""

@@ -1,0 +1,79 @@
+"""Were all the bytes sent? A dataset that was cut short is refused, so that the sender still holds the only copy."""
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from vfx_finder.domain.errors import Unreadable
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM = (0xFFFE, 0xE000)
+_END_OF_SEQUENCE = (0xFFFE, 0xE0DD)
+_PIXELS = frozenset({(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)})
+
+MAX_INFLATED = 2**30
+"""Bytes to which a deflated dataset may grow: far above any CT or X-ray, far below what stops a machine."""
+
+_PIECE = 2**20
+
+
+def check_pixels(stream: BinaryIO, transfer_syntax: str) -> None:
+    """Raise `Unreadable` unless a whole pixel element (DICOM PS3.5 section 7.1 and annex A.4) begins here.
+
+    `stream` stands where the header ended. Every accepted SOP Class is an image, so no pixels at all is also wrong.
+    """
+    order = ">" if transfer_syntax == ExplicitVRBigEndian else "<"
+    if _read(stream, f"{order}HH") not in _PIXELS:
+        raise Unreadable("The dataset has no pixel data.")
+    if transfer_syntax != ImplicitVRLittleEndian:
+        _read(stream, "<HH")
+    (length,) = _read(stream, f"{order}I")
+    if length == _UNDEFINED:
+        _check_fragments(stream)
+    else:
+        _skip(stream, length)
+
+
+def check_inflates(dataset: bytes) -> None:
+    """Raise `Unreadable` for a deflated dataset (PS3.5 annex A.5) that is cut short or grows beyond `MAX_INFLATED`."""
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    grown, rest = 0, dataset
+    try:
+        while not inflate.eof and grown <= MAX_INFLATED:
+            piece = inflate.decompress(rest, _PIECE)
+            rest = inflate.unconsumed_tail
+            grown += len(piece)
+            if not piece and not rest:
+                break
+    except zlib.error:
+        raise Unreadable("The deflated dataset is damaged.") from None
+    if not inflate.eof:
+        raise Unreadable("The deflated dataset is cut short or too large.")
+
+
+def _check_fragments(stream: BinaryIO) -> None:
+    while True:
+        group, element, length = _read(stream, "<HHI")
+        if (group, element) == _END_OF_SEQUENCE:
+            return
+        if (group, element) != _ITEM:
+            raise Unreadable("The compressed pixel data are damaged.")
+        _skip(stream, length)
+
+
+def _skip(stream: BinaryIO, length: int) -> None:
+    here = stream.tell()
+    end = stream.seek(0, 2)
+    if here + length > end:
+        raise Unreadable("The dataset is cut short.")
+    stream.seek(here + length)
+
+
+def _read(stream: BinaryIO, layout: str) -> tuple[int, ...]:
+    size = struct.calcsize(layout)
+    raw = stream.read(size)
+    if len(raw) < size:
+        raise Unreadable("The dataset is cut short.")
+    return struct.unpack(layout, raw)

@@ -1,0 +1,157 @@
+"""Received bytes on disk: kept once, whole, durable, and never under a name that a sender chose.
+
+    spool/
+      incoming/          files that are being written; never read, swept when stale
+      00/ .. ff/         <sha256 of the SOPInstanceUID>.dcm, in the folder of its first two digits
+
+`keep` returns only when the bytes would survive a power cut: written, fsynced, linked under their final name,
+directory fsynced. A file that is seen under its final name is therefore always whole.
+"""
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from vfx_finder.domain.errors import Broken, Retry
+from vfx_finder.domain.identity import Uid
+
+_INCOMING = "incoming"
+_SHARDS = tuple(f"{number:02x}" for number in range(256))
+_PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where an instance lies (relative to the spool) and the sha256 of that file.
+
+    `duplicate`: it was there before. `differs`: other bytes were offered under the same UID; the first stay.
+    """
+
+    path: str
+    sha256: str
+    duplicate: bool = False
+    differs: bool = False
+
+
+class Spool:
+    """A folder of received instances. Safe for many threads and processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the spool at `root`, made if absent. Raises `Retry` without space, `Broken` if it cannot be made."""
+        self.root = root
+        with _disk_errors():
+            for name in (_INCOMING, *_SHARDS):
+                (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_folder(root)
+            _sync_folder(root.parent)
+
+    def keep(self, SOPInstanceUID: Uid, content: bytes) -> Kept:
+        """Keep these bytes for ever under this UID; a second delivery leaves the first one as it is.
+
+        Raises `Retry` when the disk is full, `Broken` when the spool cannot be written. Either way nothing
+        half-written is left under a final name.
+        """
+        path = _path_for(SOPInstanceUID)
+        digest = hashlib.sha256(content).hexdigest()
+        with _disk_errors():
+            is_new = self._place(content, self.root / path)
+            # Also for a duplicate: whoever wrote it may not have reached this line yet.
+            _sync_folder((self.root / path).parent)
+            if is_new:
+                return Kept(path, digest)
+            first = hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+        return Kept(path, first, duplicate=True, differs=first != digest)
+
+    def path_of(self, path: str) -> Path:
+        """The file that `Kept.path` names. Raises `Broken` for anything that `keep` did not make."""
+        if not _PATH.fullmatch(path):
+            raise Broken("A spool path is malformed.")
+        return self.root / path
+
+    def open(self, path: str) -> BinaryIO:
+        """The kept file, for reading. Raises `Broken` if it is not there."""
+        try:
+            return self.path_of(path).open("rb")
+        except FileNotFoundError:
+            raise Broken("A kept file is missing from the spool.") from None
+
+    def read(self, path: str) -> bytes:
+        """The kept bytes. Raises `Broken` if they are not there."""
+        with self.open(path) as file:
+            return file.read()
+
+    def orphans(self, known: Callable[[frozenset[str]], frozenset[str]], before: datetime) -> Iterator[str]:
+        """Paths of files kept before this moment that have no row: `known` returns which of the given ones have.
+
+        Asked one folder at a time, so memory stays small however many files there are.
+        """
+        for shard in _SHARDS:
+            old = frozenset(
+                f"{shard}/{file.name}"
+                for file in (self.root / shard).glob("*.dcm")
+                if file.stat().st_mtime < before.timestamp()
+            )
+            if old:
+                yield from sorted(old - known(old))
+
+    def discard_unfinished(self, before: datetime) -> int:
+        """Remove what a killed listener left half-written before this moment, never acknowledged; returns how many."""
+        stale = [file for file in (self.root / _INCOMING).iterdir() if file.stat().st_mtime < before.timestamp()]
+        for file in stale:
+            file.unlink(missing_ok=True)
+        return len(stale)
+
+    def _place(self, content: bytes, final: Path) -> bool:
+        """Write, fsync, then link under the final name; False if that name was taken."""
+        incoming = self.root / _INCOMING / uuid4().hex
+        try:
+            _write(incoming, content)
+            # A link, unlike a rename, never replaces: of two senders at once, one is first and stays.
+            os.link(incoming, final)
+        except FileExistsError:
+            return False
+        finally:
+            incoming.unlink(missing_ok=True)
+        return True
+
+
+def _path_for(uid: Uid) -> str:
+    digest = hashlib.sha256(uid.value.encode("ascii")).hexdigest()
+    return f"{digest[:2]}/{digest}.dcm"
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """An error of the disk, named by what the caller must do about it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise Retry("The spool is out of space.") from error
+        raise Broken("The spool cannot be written.") from error
