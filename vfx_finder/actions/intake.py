@@ -1,0 +1,140 @@
+"""What arrives: every acknowledged instance has its row, and a study that has gone quiet is given to the worker."""
+
+import uuid
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+
+from vfx_finder.actions._trail import Act, tell
+from vfx_finder.actions.jobs import ask_for_analysis
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.flow import CaseState, move_case
+from vfx_finder.domain.identity import Uid
+from vfx_finder.domain.roles import Permission
+from vfx_finder.domain.study import Instance
+from vfx_finder.ledger.models import Case, StoredInstance
+
+PATIENT_HEADERS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge")
+STUDY_HEADERS = ("StudyDate", "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "Modality")
+
+
+class Receipt(StrEnum):
+    """What became of a received instance. All three are success for the sender."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    AFTER_REVIEW = "after-review"
+
+
+def receive(instance: Instance, actor: Actor, now: datetime, settle_seconds: float) -> Receipt:
+    """Write the row of one instance whose bytes already lie in the spool.
+
+    The first instance of a study opens its case. A late one re-opens a finished case, unless a person has signed it:
+    then the instance is kept and listed, and a human decides. An instance that is already there changes nothing.
+    Raises `NotAllowed` for an actor who may not receive, `Unreadable` for a malformed UID.
+    """
+    actor.must(Permission.RECEIVE)
+    for uid in (instance.StudyInstanceUID, instance.SeriesInstanceUID, instance.SOPInstanceUID):
+        Uid(uid)
+    act = Act(actor, now)
+    with transaction.atomic():
+        case = _case_of(instance, act, settle_seconds)
+        known = StoredInstance.objects.filter(SOPInstanceUID=instance.SOPInstanceUID).first()
+        if known is not None:
+            if known.sha256 != instance.sha256:
+                tell(act, "duplicate-with-other-bytes", case, {"instance": known.pk, "sha256": instance.sha256})
+            return Receipt.DUPLICATE
+        _store(instance, case, now)
+        return _note_arrival(case, act, settle_seconds)
+
+
+def settle_due(now: datetime, actor: Actor | None = None) -> int:
+    """Settle every study that has been quiet long enough, its analysis asked for in the same transaction.
+
+    Returns how many. Safe to run in several processes at once: each study is settled by one of them.
+    """
+    act = Act(actor or Actor.process("settler"), now)
+    act.actor.must(Permission.RECEIVE)
+    with transaction.atomic():
+        due = Case.objects.select_for_update(skip_locked=True).filter(state=CaseState.RECEIVING, settle_due_at__lte=now)
+        cases = list(due.order_by("settle_due_at"))
+        for case in cases:
+            case.state = move_case(CaseState(case.state), CaseState.SETTLED)
+            case.settle_due_at, case.settled_at = None, now
+            case.save(update_fields=["state", "settle_due_at", "settled_at"])
+            tell(act, "settled", case, {"generation": case.generation, "instances": case.instances.count()})
+            ask_for_analysis(case)
+    return len(cases)
+
+
+def _case_of(instance: Instance, act: Act, settle_seconds: float) -> Case:
+    """The locked case of this instance's study, opened now if this is its first instance."""
+    headers = {name: getattr(instance.patient, name) for name in PATIENT_HEADERS}
+    headers |= {name: getattr(instance, name) for name in STUDY_HEADERS}
+    defaults = _fitting(headers) | {
+        "correlation_id": uuid.uuid4().hex,
+        "calling": instance.calling,
+        "received_at": act.now,
+        "last_instance_at": act.now,
+        "settle_due_at": act.now + timedelta(seconds=settle_seconds),
+    }
+    case, opened = Case.objects.select_for_update().get_or_create(
+        StudyInstanceUID=instance.StudyInstanceUID, defaults=defaults
+    )
+    if opened:
+        tell(act, "received", case, {"calling": instance.calling, "modality": case.Modality})
+    elif not case.patient_conflict and _names_somebody_else(case, instance):
+        case.patient_conflict = True
+        case.save(update_fields=["patient_conflict"])
+        tell(act, "patient-conflict", case, {"calling": instance.calling})
+    return case
+
+
+def _fitting(headers: dict[str, str]) -> dict[str, str]:
+    """Header values as sent, without NUL (PostgreSQL has none) and cut where a sender breaks DICOM's own limits."""
+    longest = {name: Case._meta.get_field(name).max_length for name in headers}
+    return {name: value.replace("\x00", "")[: longest[name]] for name, value in headers.items()}
+
+
+def _names_somebody_else(case: Case, instance: Instance) -> bool:
+    sent = _fitting({name: getattr(instance.patient, name) for name in ("PatientID", "IssuerOfPatientID")})
+    return any(getattr(case, name) != value for name, value in sent.items())
+
+
+def _store(instance: Instance, case: Case, now: datetime) -> None:
+    StoredInstance.objects.create(
+        case=case,
+        SOPInstanceUID=instance.SOPInstanceUID,
+        SOPClassUID=instance.SOPClassUID,
+        SeriesInstanceUID=instance.SeriesInstanceUID,
+        SeriesDescription=_fitting({"StudyDescription": instance.SeriesDescription})["StudyDescription"],
+        Modality=_fitting({"Modality": instance.Modality})["Modality"],
+        path=instance.path,
+        sha256=instance.sha256,
+        calling=instance.calling,
+        received_at=now,
+    )
+
+
+def _note_arrival(case: Case, act: Act, settle_seconds: float) -> Receipt:
+    """The case after one more instance: its clock starts anew, unless its review has been signed."""
+    case.last_instance_at = max(act.now, case.last_instance_at)
+    if case.state == CaseState.REVIEWED:
+        case.instances_after_review += 1
+        case.save(update_fields=["last_instance_at", "instances_after_review"])
+        tell(act, "instance-after-review", case, {"count": case.instances_after_review})
+        return Receipt.AFTER_REVIEW
+    if case.state != CaseState.RECEIVING:
+        _reopen(case, act)
+    case.settle_due_at = act.now + timedelta(seconds=settle_seconds)
+    case.save()
+    return Receipt.NEW
+
+
+def _reopen(case: Case, act: Act) -> None:
+    was = case.state
+    case.state = move_case(CaseState(was), CaseState.RECEIVING)
+    case.generation += 1
+    case.forget_result()
+    tell(act, "reopened", case, {"was": was, "generation": case.generation})

@@ -1,0 +1,127 @@
+"""One received study, its instances, and what was computed from them."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from vfx_finder.domain.flow import CaseState
+
+GRADES = Q(max_grade__gte=0) & Q(max_grade__lte=3)
+NOT_ANALYSED = (CaseState.UNSUITABLE, CaseState.FAILED)
+
+
+class Case(models.Model):
+    """One study by its StudyInstanceUID, whoever sent it; patient and study headers stand here exactly as sent.
+
+    `generation` counts what was to be analysed: every new instance and every retry begins another one, so that a
+    result of older bytes, or of a worker that was given up, is recognised and refused.
+    """
+
+    StudyInstanceUID = models.CharField(max_length=64, unique=True)
+    PatientID = models.CharField(max_length=256, blank=True)
+    IssuerOfPatientID = models.CharField(max_length=256, blank=True)
+    PatientName = models.CharField(max_length=512, blank=True)
+    PatientBirthDate = models.CharField(max_length=32, blank=True)
+    PatientSex = models.CharField(max_length=32, blank=True)
+    PatientAge = models.CharField(max_length=32, blank=True)
+    StudyDate = models.CharField(max_length=32, blank=True)
+    StudyDescription = models.CharField(max_length=256, blank=True)
+    AccessionNumber = models.CharField(max_length=64, blank=True)
+    ReferringPhysicianName = models.CharField(max_length=512, blank=True)
+    Modality = models.CharField(max_length=32, blank=True)
+
+    state = models.CharField(max_length=32, choices=[(s, s) for s in CaseState], default=CaseState.RECEIVING)
+    generation = models.PositiveIntegerField(default=1)
+    correlation_id = models.CharField(max_length=32, unique=True)
+    calling = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+    last_instance_at = models.DateTimeField()
+    settle_due_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    patient_conflict = models.BooleanField(default=False)
+    """Instances of this study name different patients: a person must look."""
+    instances_after_review = models.PositiveIntegerField(default=0)
+
+    max_grade = models.PositiveSmallIntegerField(null=True)
+    fracture_count = models.PositiveSmallIntegerField(null=True)
+    spinal_deformity_index = models.PositiveSmallIntegerField(null=True)
+    probability_grade2plus = models.FloatField(null=True)
+    reason = models.CharField(max_length=64, blank=True)
+    detail = models.TextField(blank=True)
+
+    instances: models.Manager["StoredInstance"]
+    analyses: models.Manager["AnalysisRecord"]
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "-max_grade"]),
+            models.Index(fields=["IssuerOfPatientID", "PatientID"]),
+            models.Index(fields=["settle_due_at"], condition=Q(state=CaseState.RECEIVING), name="case_to_settle"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=list(CaseState)), name="case_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=CaseState.RECEIVING, settle_due_at__isnull=False)
+                | (~Q(state=CaseState.RECEIVING) & Q(settle_due_at__isnull=True)),
+                name="case_receiving_has_a_due_time",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state__in=NOT_ANALYSED) & ~Q(reason="")) | (~Q(state__in=NOT_ANALYSED) & Q(reason="")),
+                name="case_not_analysed_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=(CaseState.AWAITING_REVIEW, CaseState.REVIEWED)) | GRADES,
+                name="case_to_review_has_a_grade",
+            ),
+            models.CheckConstraint(condition=Q(max_grade__isnull=True) | GRADES, name="case_grade_is_genant"),
+            models.CheckConstraint(condition=~Q(correlation_id=""), name="case_has_correlation_id"),
+            models.CheckConstraint(condition=Q(last_instance_at__gte=F("received_at")), name="case_times_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"study {self.pk} ({self.state})"
+
+    def forget_result(self) -> None:
+        """Empty what an earlier analysis said; its record stays in `analyses`."""
+        self.settled_at = self.finished_at = None
+        self.max_grade = self.fracture_count = self.spinal_deformity_index = self.probability_grade2plus = None
+        self.reason = self.detail = ""
+
+
+class StoredInstance(models.Model):
+    """One acknowledged SOP Instance and where its untouched bytes lie in the spool."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="instances")
+    SOPInstanceUID = models.CharField(max_length=64, unique=True)
+    SOPClassUID = models.CharField(max_length=64)
+    SeriesInstanceUID = models.CharField(max_length=64)
+    SeriesDescription = models.CharField(max_length=256, blank=True)
+    Modality = models.CharField(max_length=32, blank=True)
+    path = models.CharField(max_length=1024, unique=True)
+    sha256 = models.CharField(max_length=64)
+    calling = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"instance {self.pk} of study {self.case_id}"
+
+
+class AnalysisRecord(models.Model):
+    """What one analysis said, kept for good: the whole answer, its picture, and the networks that gave it.
+
+    `generation` is the case's at that time; the pair is unique, so nothing is analysed twice.
+    """
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="analyses")
+    generation = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    document = models.JSONField()
+    model_versions = models.JSONField()
+    seconds = models.JSONField()
+    picture_png = models.BinaryField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "generation"], name="analysed_once")]
+
+    def __str__(self) -> str:
+        return f"analysis {self.pk} of study {self.case_id}"

@@ -1,0 +1,86 @@
+"""A patient on the way to the fracture liaison service."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from vfx_finder.domain.flow import REFERRAL_TRANSITIONS, ReferralState
+from vfx_finder.domain.referral import Hold, Tier
+from vfx_finder.ledger.models.case import Case
+from vfx_finder.ledger.models.review import SignedReview
+
+ENDED = tuple(state for state in ReferralState if not REFERRAL_TRANSITIONS[state])
+OPEN = Q(state__in=[state for state in ReferralState if REFERRAL_TRANSITIONS[state]])
+
+
+class Referral(models.Model):
+    """One patient's episode with the service. At most one is open for a patient; the database sees to it.
+
+    `diagnosed_on` starts the 90-day clock (`domain.referral.days_left`). `hold` is a question to be answered before
+    the referral may be accepted. `earlier` is the patient's previous episode. `grades` is the highest confirmed
+    Genant grade by level in this episode; later studies of the same patient that show more raise it.
+    """
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="referrals")
+    review = models.OneToOneField(SignedReview, on_delete=models.PROTECT, related_name="referral")
+    earlier = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="later")
+    PatientID = models.CharField(max_length=256)
+    IssuerOfPatientID = models.CharField(max_length=256, blank=True)
+    PatientName = models.CharField(max_length=512, blank=True)
+    PatientBirthDate = models.CharField(max_length=32, blank=True)
+    PatientSex = models.CharField(max_length=32, blank=True)
+    age = models.PositiveSmallIntegerField(null=True)
+    """Whole years on the day of the study, None where nobody knows yet."""
+
+    state = models.CharField(max_length=32, choices=[(s, s) for s in ReferralState], default=ReferralState.NEW)
+    tier = models.CharField(max_length=1, choices=[(t, t) for t in Tier])
+    hold = models.CharField(max_length=32, blank=True, choices=[(h, h) for h in Hold])
+    grades = models.JSONField()
+    max_grade = models.PositiveSmallIntegerField()
+    fracture_count = models.PositiveSmallIntegerField()
+    spinal_deformity_index = models.PositiveSmallIntegerField()
+    diagnosed_on = models.DateField()
+    opened_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    ended_reason = models.CharField(max_length=64, blank=True)
+    ended_detail = models.TextField(blank=True)
+
+    notes: models.Manager["ReferralNote"]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["IssuerOfPatientID", "PatientID"],
+                condition=OPEN & ~Q(PatientID=""),
+                name="one_open_referral_per_patient",
+            ),
+            models.CheckConstraint(condition=Q(state__in=list(ReferralState)), name="referral_state_known"),
+            models.CheckConstraint(condition=Q(tier__in=list(Tier)), name="referral_tier_known"),
+            models.CheckConstraint(
+                condition=(Q(state__in=ENDED) & ~Q(ended_reason="")) | (~Q(state__in=ENDED) & Q(ended_reason="")),
+                name="referral_end_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(hold="") | Q(state__in=(ReferralState.NEW, *ENDED)), name="referral_on_hold_is_new"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"referral {self.pk} ({self.state})"
+
+
+class ReferralNote(models.Model):
+    """A remark on a referral by a named person. Immutable: a correction is another note."""
+
+    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="notes")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author_name = models.CharField(max_length=256)
+    written_at = models.DateTimeField()
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["written_at", "pk"]
+        constraints = [models.CheckConstraint(condition=~Q(text=""), name="note_says_something")]
+
+    def __str__(self) -> str:
+        return f"note {self.pk} on referral {self.referral_id}"
