@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE_OF = {"dcmsend": "dcmtk", "storescu": "dcmtk", "chromium": "chromium"}
+PACKAGE_OF = {"dcmsend": "dcmtk", "storescu": "dcmtk", "echoscu": "dcmtk", "chromium": "chromium"}
 
 
 def peer(program: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vfx_finder.domain.errors import Unreadable
 
-_UID = re.compile(r"^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$")
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 _UID_MAX = 64
 
 
@@ -19,7 +19,7 @@ class Uid:
     value: str
 
     def __post_init__(self) -> None:
-        if len(self.value) > _UID_MAX or not _UID.match(self.value):
+        if len(self.value) > _UID_MAX or not _UID.fullmatch(self.value):
             raise Unreadable("A UID is missing or malformed.")
 
     def __str__(self) -> str:
