@@ -13,12 +13,14 @@ SIGN_IN_ROLES = (Role.RADIOLOGIST, Role.NURSE, Role.OPERATOR)
 class User(AbstractUser):
     """A person with exactly one role. There are no default accounts and no account without a role."""
 
-    role = models.CharField(max_length=32, choices=[(role, role) for role in SIGN_IN_ROLES])
+    role = models.CharField(max_length=32, choices=[(role.value, role.value) for role in SIGN_IN_ROLES])
 
     REQUIRED_FIELDS = ["role"]
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(role__in=SIGN_IN_ROLES), name="user_has_a_role")]
+        constraints = [
+            models.CheckConstraint(condition=Q(role__in=[role.value for role in SIGN_IN_ROLES]), name="user_has_a_role")
+        ]
 
     @property
     def shown_name(self) -> str:

@@ -6,7 +6,9 @@ from django.db.models import F, Q
 from vfx_finder.domain.flow import CaseState
 
 GRADES = Q(max_grade__gte=0) & Q(max_grade__lte=3)
-NOT_ANALYSED = (CaseState.UNSUITABLE, CaseState.FAILED)
+RECEIVING = Q(state=CaseState.RECEIVING.value)
+NOT_ANALYSED = Q(state__in=[CaseState.UNSUITABLE.value, CaseState.FAILED.value])
+TO_REVIEW = Q(state__in=[CaseState.AWAITING_REVIEW.value, CaseState.REVIEWED.value])
 
 
 class Case(models.Model):
@@ -29,7 +31,9 @@ class Case(models.Model):
     ReferringPhysicianName = models.CharField(max_length=512, blank=True)
     Modality = models.CharField(max_length=32, blank=True)
 
-    state = models.CharField(max_length=32, choices=[(s, s) for s in CaseState], default=CaseState.RECEIVING)
+    state = models.CharField(
+        max_length=32, choices=[(s.value, s.value) for s in CaseState], default=CaseState.RECEIVING.value
+    )
     generation = models.PositiveIntegerField(default=1)
     correlation_id = models.CharField(max_length=32, unique=True)
     calling = models.CharField(max_length=64)
@@ -56,21 +60,22 @@ class Case(models.Model):
         indexes = [
             models.Index(fields=["state", "-max_grade"]),
             models.Index(fields=["IssuerOfPatientID", "PatientID"]),
-            models.Index(fields=["settle_due_at"], condition=Q(state=CaseState.RECEIVING), name="case_to_settle"),
+            models.Index(fields=["settle_due_at"], condition=RECEIVING, name="case_to_settle"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=list(CaseState)), name="case_state_known"),
             models.CheckConstraint(
-                condition=Q(state=CaseState.RECEIVING, settle_due_at__isnull=False)
-                | (~Q(state=CaseState.RECEIVING) & Q(settle_due_at__isnull=True)),
+                condition=Q(state__in=[state.value for state in CaseState]), name="case_state_known"
+            ),
+            models.CheckConstraint(
+                condition=(RECEIVING & Q(settle_due_at__isnull=False)) | (~RECEIVING & Q(settle_due_at__isnull=True)),
                 name="case_receiving_has_a_due_time",
             ),
             models.CheckConstraint(
-                condition=(Q(state__in=NOT_ANALYSED) & ~Q(reason="")) | (~Q(state__in=NOT_ANALYSED) & Q(reason="")),
+                condition=(NOT_ANALYSED & ~Q(reason="")) | (~NOT_ANALYSED & Q(reason="")),
                 name="case_not_analysed_has_a_reason",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=(CaseState.AWAITING_REVIEW, CaseState.REVIEWED)) | GRADES,
+                condition=~TO_REVIEW | GRADES,
                 name="case_to_review_has_a_grade",
             ),
             models.CheckConstraint(condition=Q(max_grade__isnull=True) | GRADES, name="case_grade_is_genant"),

@@ -9,8 +9,8 @@ from vfx_finder.domain.referral import Hold, Tier
 from vfx_finder.ledger.models.case import Case
 from vfx_finder.ledger.models.review import SignedReview
 
-ENDED = tuple(state for state in ReferralState if not REFERRAL_TRANSITIONS[state])
-OPEN = Q(state__in=[state for state in ReferralState if REFERRAL_TRANSITIONS[state]])
+ENDED = Q(state__in=[state.value for state in ReferralState if not REFERRAL_TRANSITIONS[state]])
+OPEN = Q(state__in=[state.value for state in ReferralState if REFERRAL_TRANSITIONS[state]])
 
 
 class Referral(models.Model):
@@ -32,9 +32,11 @@ class Referral(models.Model):
     age = models.PositiveSmallIntegerField(null=True)
     """Whole years on the day of the study, None where nobody knows yet."""
 
-    state = models.CharField(max_length=32, choices=[(s, s) for s in ReferralState], default=ReferralState.NEW)
-    tier = models.CharField(max_length=1, choices=[(t, t) for t in Tier])
-    hold = models.CharField(max_length=32, blank=True, choices=[(h, h) for h in Hold])
+    state = models.CharField(
+        max_length=32, choices=[(s.value, s.value) for s in ReferralState], default=ReferralState.NEW.value
+    )
+    tier = models.CharField(max_length=1, choices=[(t.value, t.value) for t in Tier])
+    hold = models.CharField(max_length=32, blank=True, choices=[(h.value, h.value) for h in Hold])
     grades = models.JSONField()
     max_grade = models.PositiveSmallIntegerField()
     fracture_count = models.PositiveSmallIntegerField()
@@ -54,14 +56,16 @@ class Referral(models.Model):
                 condition=OPEN & ~Q(PatientID=""),
                 name="one_open_referral_per_patient",
             ),
-            models.CheckConstraint(condition=Q(state__in=list(ReferralState)), name="referral_state_known"),
-            models.CheckConstraint(condition=Q(tier__in=list(Tier)), name="referral_tier_known"),
             models.CheckConstraint(
-                condition=(Q(state__in=ENDED) & ~Q(ended_reason="")) | (~Q(state__in=ENDED) & Q(ended_reason="")),
+                condition=Q(state__in=[state.value for state in ReferralState]), name="referral_state_known"
+            ),
+            models.CheckConstraint(condition=Q(tier__in=[tier.value for tier in Tier]), name="referral_tier_known"),
+            models.CheckConstraint(
+                condition=(ENDED & ~Q(ended_reason="")) | (~ENDED & Q(ended_reason="")),
                 name="referral_end_has_a_reason",
             ),
             models.CheckConstraint(
-                condition=Q(hold="") | Q(state__in=(ReferralState.NEW, *ENDED)), name="referral_on_hold_is_new"
+                condition=Q(hold="") | Q(state=ReferralState.NEW.value) | ENDED, name="referral_on_hold_is_new"
             ),
         ]
 
