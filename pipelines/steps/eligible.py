@@ -41,7 +41,8 @@ class CtSeries:
     def describe(self) -> str:
         """Slice count, spacing, kernel and length in a few words, without any identifier."""
         kernel = f", kernel {self.kernel}" if self.kernel else ""
-        return f"{len(self.stack.slices)} slices every {self.stack.slice_mm:.1f} mm{kernel}, {self.stack.length_mm:.0f} mm"
+        stack = self.stack
+        return f"{len(stack.slices)} slices every {stack.slice_mm:.1f} mm{kernel}, {stack.length_mm:.0f} mm"
 
     def ends_mm(self) -> tuple[float, float]:
         """Lowest and highest place along the patient's axis (LPS z, mm)."""

@@ -26,7 +26,7 @@ class Volume:
     @property
     def spacing(self) -> NDArray[np.float64]:
         """Voxel edge lengths (mm) along i, j, k."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Sources: Image Plane module, PS3.3 C.7.6.2; functional groups of multi-frame images, PS3.3 C.7.6.16.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,7 @@ def functional_groups(dataset: Dataset, frame: int) -> Iterator[Dataset]:
 def frame_macro(dataset: Dataset, frame: int, sequence: str) -> Dataset:
     """The functional group macro `sequence` of one frame; the dataset itself for a single-frame image."""
     for group in functional_groups(dataset, frame):
-        items = group.get(sequence)
+        items: Sequence[Dataset] = group.get(sequence) or ()
         if items:
             return items[0]
     return dataset

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import iter_pixels
+from pydicom.pixels.utils import iter_pixels
 
 from vfx_finder.dicom.geometry import frame_macro
 from vfx_finder.dicom.headers import BROKEN_BYTES, read_dataset
