@@ -1,6 +1,7 @@
 """Chains of vertebral bodies at given places, without a picture: what the numbering step reads and nothing more."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +35,6 @@ def chain(points: Sequence[Point3], anchors: Sequence[Anchor] = ()) -> tuple[tup
 def straight(levels: Sequence[Level], scale: float = 1.0) -> list[Point3]:
     """Centres of these levels one under the other, at the expected distances times `scale`."""
     heights = [0.0]
-    for upper, lower in zip(levels, levels[1:], strict=False):
+    for upper, lower in pairwise(levels):
         heights.append(heights[-1] - scale * spacing(upper, lower).mm)
     return [(0.0, 0.0, height) for height in heights]
