@@ -18,8 +18,8 @@ MIN_AXIAL_COSINE = 0.85
 """Slices tilted by up to 32 degrees against the patient's axis count as axial: gantries tilt by at most 30."""
 
 _XRAY = frozenset({"CR", "DX", "RG", "DR"})
-_SIDE_VALUES = frozenset({"MPR", "REFORMATTED", "MIP", "MINIP", "AVERAGE", "AVG", "PROJECTION IMAGE", "VOLUME",
-                          "VRT", "CPR", "CSA MPR", "CURVED", "3D", "RENDERING", "SSD"})  # fmt: skip
+_REFORMATTED = frozenset({"MPR", "REFORMATTED", "CPR", "CSA MPR", "MIP", "MINIP", "PROJECTION IMAGE", "VRT", "SSD",
+                          "3D", "RENDERING"})  # fmt: skip
 _DOSE = re.compile(r"dose\b|patient protocol|exam protocol|screen ?save|summary", re.IGNORECASE)
 _SCOUT = re.compile(r"scout|topogram|localizer|localiser|surview|scanogram", re.IGNORECASE)
 _DOSE_MAX_IMAGES = 10
@@ -111,11 +111,15 @@ def _not_grey(images: Sequence[ImageFacts]) -> Unsuitable | None:
     return None
 
 
+def _is_derived(image: ImageFacts) -> bool:
+    return image.image_type[:1] == ("DERIVED",)
+
+
 def _derived(images: Sequence[ImageFacts]) -> Unsuitable | None:
     """DERIVED axial PRIMARY images stay: lossy compression alone makes an image DERIVED (PS3.3 C.7.6.1.1.2)."""
-    if _most(images, lambda image: bool(_SIDE_VALUES & set(image.image_type))):
+    if _most(images, lambda image: _is_derived(image) and bool(_REFORMATTED & set(image.image_type))):
         return Unsuitable(Reason.REFORMAT, f"A reformatted series ({_type_of(images)}).")
-    if _most(images, lambda image: image.image_type[:1] == ("DERIVED",) and "PRIMARY" not in image.image_type):
+    if _most(images, lambda image: _is_derived(image) and "PRIMARY" not in image.image_type):
         return Unsuitable(Reason.DERIVED, f"Made from other images ({_type_of(images)}).")
     return None
 
@@ -164,6 +168,11 @@ def _long_enough(images: Sequence[ImageFacts], stack: Stack) -> CtSeries | Unsui
     if stack.length_mm < MIN_LENGTH_MM:
         return Unsuitable(Reason.TOO_SHORT, f"{stack.length_mm:.0f} mm of the body; at least {MIN_LENGTH_MM:g} mm.")
     first = images[0]
-    derived = _most(images, lambda image: image.image_type[:1] == ("DERIVED",))
-    return CtSeries(first.header.SeriesInstanceUID, first.header.SeriesDescription, first.kernel, derived,
-                    first.series_number, stack)  # fmt: skip
+    return CtSeries(
+        uid=first.header.SeriesInstanceUID,
+        description=first.header.SeriesDescription,
+        kernel=first.kernel,
+        derived=_most(images, _is_derived),
+        number=first.series_number,
+        stack=stack,
+    )
