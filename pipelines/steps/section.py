@@ -120,7 +120,7 @@ def measure_section(
 
 
 def find_stance(mask: FloatArray, mm_per_pixel: float, centre: Point) -> Stance | None:
-    """How the body at `centre` (row, col) stands, by fitting its middle and both end-plates; None where none is found."""
+    """How the body at `centre` (row, col) stands, fitted to its middle and both end-plates; None where none is found."""
     frame = _Frame(centre, 0.0, mm_per_pixel)
     for _ in range(FITS):
         edges = _edges(_sampled(mask, frame))
@@ -178,7 +178,7 @@ def _bridge_radius(piece: Bools) -> int:
 
 
 def _central_piece(inside: Bools) -> Bools | None:
-    """The connected piece at the middle of the grid, else the one that fills most of the middle 8 mm, else the largest."""
+    """The connected piece at the middle of the grid, else the largest within 4 mm of it, else the largest."""
     pieces, count = ndi.label(inside)
     if not count:
         return None

@@ -1,0 +1,106 @@
+"""From measured vertebrae to graded findings, and to the patient's four numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vfx_finder.domain import genant
+from vfx_finder.domain.finding import Finding, PatientSummary
+from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.spine import GRADED_LEVELS, Heights, Level, Vertebra
+from vfx_finder.domain.study import Reason, Unsuitable
+
+CUT = "cut-by-field-of-view"
+THICK_SLICES = "thick-slices"
+NO_NEIGHBOURS = "no-neighbours"
+THICK_SLICE_MM = 5.0
+"""Slices thicker than this cannot show a loss of a fifth of a height of 20 mm: no grade 1 is given."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What bears on the certainty of the whole series: the distance between acquired slices (mm), and the rule."""
+
+    slice_mm: float = 0.0
+    rule: GenantRule = genant.RULE
+
+
+def judge(
+    vertebrae: Sequence[Vertebra],
+    ratio_spreads: Sequence[float] = (),
+    circumstances: Circumstances | None = None,
+) -> tuple[tuple[Finding, ...], PatientSummary]:
+    """Grade every vertebra that can be graded, say why of every other, and sum up the patient.
+
+    `ratio_spreads` holds `BodyMeasure.ratio_spread` of each vertebra in the same order (empty: all 0).
+    """
+    about = circumstances or Circumstances()
+    spreads = list(ratio_spreads) or [0.0] * len(vertebrae)
+    findings = tuple(
+        _judged(vertebra, _neighbours(vertebrae, at), spread, about)
+        for at, (vertebra, spread) in enumerate(zip(vertebrae, spreads, strict=True))
+    )
+    return findings, summary(findings)
+
+
+def summary(findings: Sequence[Finding]) -> PatientSummary:
+    """The patient's four numbers; the spinal deformity index is the sum of grades over T4 to L4 (Kerkeni 2009)."""
+    grades = [finding.grade for finding in findings if finding.grade is not None]
+    in_index = [finding for finding in findings if finding.vertebra.level.level in GRADED_LEVELS]
+    suspected = [finding.probability_grade2plus for finding in findings if finding.probability_grade2plus is not None]
+    return PatientSummary(
+        max_grade=max(grades, default=0),
+        fracture_count=sum(grade >= 1 for grade in grades),
+        spinal_deformity_index=sum(finding.grade or 0 for finding in in_index),
+        probability_grade2plus=genant.patient_probability(suspected),
+    )
+
+
+def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: float, about: Circumstances) -> Finding:
+    unsuitable, level, heights = _unsuitable(vertebra), vertebra.level.level, vertebra.heights
+    if heights is None or CUT in vertebra.flags:
+        return Finding(vertebra, None, None, None, None, unsuitable)
+    loss = genant.loss_of(level, heights, neighbours, about.rule)
+    if unsuitable is not None:
+        return Finding(vertebra, loss, None, None, None, unsuitable)
+    severity = genant.severity(level, loss, about.rule)
+    grade = _not_mild_on_thick_slices(genant.grade(severity, about.rule), about)
+    return Finding(
+        vertebra=_flagged(vertebra, neighbours, about),
+        loss=loss,
+        grade=grade,
+        deformity=genant.deformity(level, heights, neighbours, about.rule) if grade else None,
+        probability_grade2plus=genant.probability_grade2plus(severity, spread, about.rule),
+    )
+
+
+def _unsuitable(vertebra: Vertebra) -> Unsuitable | None:
+    level = vertebra.level.level
+    if level not in genant.LEVELS_WITH_GRADE:
+        return Unsuitable(Reason.OUTSIDE_GRADED_LEVELS, f"{level} is not graded: only T4 to L5 are.")
+    if CUT in vertebra.flags:
+        return Unsuitable(Reason.CUT_BY_FIELD_OF_VIEW, f"{level} is only partly in the picture.")
+    if vertebra.heights is None:
+        return Unsuitable(Reason.NOT_MEASURABLE, f"The end-plates of {level} could not be traced.")
+    return None
+
+
+def _neighbours(vertebrae: Sequence[Vertebra], here: int) -> dict[Level, Heights]:
+    """The measured vertebrae that may say what this one should look like: wholly in view, and not this one."""
+    return {
+        other.level.level: other.heights
+        for at, other in enumerate(vertebrae)
+        if at != here and other.heights is not None and CUT not in other.flags
+    }
+
+
+def _not_mild_on_thick_slices(grade: int, about: Circumstances) -> int:
+    return 0 if grade == 1 and about.slice_mm > THICK_SLICE_MM else grade
+
+
+def _flagged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], about: Circumstances) -> Vertebra:
+    raised = {
+        THICK_SLICES: about.slice_mm > THICK_SLICE_MM,
+        NO_NEIGHBOURS: not genant.has_neighbours(vertebra.level.level, neighbours, about.rule),
+    }
+    new = tuple(flag for flag, is_raised in raised.items() if is_raised and flag not in vertebra.flags)
+    return replace(vertebra, flags=vertebra.flags + new)
