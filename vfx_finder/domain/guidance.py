@@ -34,8 +34,8 @@ _AMBIGUOUS = re.compile(
 """Words that audits of reports count as ambiguous when they stand in place of "fracture" (Irish and Kerry audits);
 deformity and biconcavity by analogy."""
 
-_FRACTURE = re.compile(r"\bfractur\w*(?! liaison)", re.IGNORECASE)
-_NEGATED = re.compile(r"\b(?:no|not|without)\b(?: \w+){0,3}? (?:vertebral )?fractur", re.IGNORECASE)
+_FRACTURE = re.compile(r"\bfractur\w*\b(?! liaison)", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(?:no|not|without)\b(?: \w+){0,3}? (?:vertebral )?fractur\w*\b(?! liaison)", re.IGNORECASE)
 _LEVEL = re.compile(r"\b(" + "|".join(sorted(HEAD_TO_FOOT, key=len, reverse=True)) + r")\b")
 _GRADE = re.compile(r"\b(?:genant\b.{0,20}?\bgrade|grade)\s*[1-3]\b", re.IGNORECASE)
 _RECOMMENDS = re.compile(r"\brecommend\w*|\brefer(?:ral|red)?\b", re.IGNORECASE)
