@@ -12,11 +12,27 @@ from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.roles import Permission
-from vfx_finder.domain.study import Instance
+from vfx_finder.domain.study import Instance, Reason
 from vfx_finder.ledger.models import Case, StoredInstance
 
 PATIENT_HEADERS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge")
 STUDY_HEADERS = ("StudyDate", "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "Modality")
+
+LONGEST = {
+    "PatientID": 256,
+    "IssuerOfPatientID": 256,
+    "PatientName": 512,
+    "PatientBirthDate": 32,
+    "PatientSex": 32,
+    "PatientAge": 32,
+    "StudyDate": 32,
+    "StudyDescription": 256,
+    "SeriesDescription": 256,
+    "AccessionNumber": 64,
+    "ReferringPhysicianName": 512,
+    "Modality": 32,
+}
+"""Characters that a row holds; DICOM allows fewer (PS3.5 section 6.2)."""
 
 
 class Receipt(StrEnum):
@@ -60,12 +76,27 @@ def settle_due(now: datetime, actor: Actor | None = None) -> int:
         due = Case.objects.select_for_update(skip_locked=True).filter(state=CaseState.RECEIVING, settle_due_at__lte=now)
         cases = list(due.order_by("settle_due_at"))
         for case in cases:
-            case.state = move_case(CaseState(case.state), CaseState.SETTLED)
-            case.settle_due_at, case.settled_at = None, now
-            case.save(update_fields=["state", "settle_due_at", "settled_at"])
-            tell(act, "settled", case, {"generation": case.generation, "instances": case.instances.count()})
-            ask_for_analysis(case)
+            _settle(case, act)
     return len(cases)
+
+
+def _settle(case: Case, act: Act) -> None:
+    """The case complete; its job beside it, unless its instances name different patients: that is for a person."""
+    case.state = move_case(CaseState(case.state), CaseState.SETTLED)
+    case.settle_due_at, case.settled_at = None, act.now
+    instances = StoredInstance.objects.filter(case=case).count()
+    tell(act, "settled", case, {"generation": case.generation, "instances": instances})
+    if case.patient_conflict:
+        case.state = move_case(CaseState(case.state), CaseState.UNSUITABLE)
+        case.finished_at = act.now
+        case.reason, case.detail = (
+            Reason.PATIENT_CONFLICT,
+            "Its instances name different patients; nothing was analysed.",
+        )
+        tell(act, "unsuitable", case, {"reason": case.reason})
+    case.save()
+    if case.state == CaseState.SETTLED:
+        ask_for_analysis(case)
 
 
 def _case_of(instance: Instance, act: Act, settle_seconds: float) -> Case:
@@ -92,14 +123,15 @@ def _case_of(instance: Instance, act: Act, settle_seconds: float) -> Case:
 
 
 def _fitting(headers: dict[str, str]) -> dict[str, str]:
-    """Header values as sent, without NUL (PostgreSQL has none) and cut where a sender breaks DICOM's own limits."""
-    longest = {name: Case._meta.get_field(name).max_length for name in headers}
-    return {name: value.replace("\x00", "")[: longest[name]] for name, value in headers.items()}
+    """Header values as sent, but without NUL (PostgreSQL has none) and cut where a sender breaks DICOM's own limits."""
+    return {name: value.replace("\x00", "")[: LONGEST[name]] for name, value in headers.items()}
 
 
 def _names_somebody_else(case: Case, instance: Instance) -> bool:
+    """Another PatientID, or another issuer where both name one."""
     sent = _fitting({name: getattr(instance.patient, name) for name in ("PatientID", "IssuerOfPatientID")})
-    return any(getattr(case, name) != value for name, value in sent.items())
+    issuers = {case.IssuerOfPatientID, sent["IssuerOfPatientID"]} - {""}
+    return case.PatientID != sent["PatientID"] or len(issuers) > 1
 
 
 def _store(instance: Instance, case: Case, now: datetime) -> None:
@@ -108,7 +140,7 @@ def _store(instance: Instance, case: Case, now: datetime) -> None:
         SOPInstanceUID=instance.SOPInstanceUID,
         SOPClassUID=instance.SOPClassUID,
         SeriesInstanceUID=instance.SeriesInstanceUID,
-        SeriesDescription=_fitting({"StudyDescription": instance.SeriesDescription})["StudyDescription"],
+        SeriesDescription=_fitting({"SeriesDescription": instance.SeriesDescription})["SeriesDescription"],
         Modality=_fitting({"Modality": instance.Modality})["Modality"],
         path=instance.path,
         sha256=instance.sha256,

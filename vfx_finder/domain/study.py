@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_SUITABLE_SERIES = "no-suitable-series"
     NO_SPINE = "no-spine-found"
     UNREADABLE = "unreadable"
+    PATIENT_CONFLICT = "instances-of-different-patients"
     SEVERAL_STUDIES = "several-studies"
     # a series
     LOCALIZER = "localizer"

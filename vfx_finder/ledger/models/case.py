@@ -53,9 +53,6 @@ class Case(models.Model):
     reason = models.CharField(max_length=64, blank=True)
     detail = models.TextField(blank=True)
 
-    instances: models.Manager["StoredInstance"]
-    analyses: models.Manager["AnalysisRecord"]
-
     class Meta:
         indexes = [
             models.Index(fields=["state", "-max_grade"]),
@@ -96,6 +93,7 @@ class Case(models.Model):
 class StoredInstance(models.Model):
     """One acknowledged SOP Instance and where its untouched bytes lie in the spool."""
 
+    case_id: int
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="instances")
     SOPInstanceUID = models.CharField(max_length=64, unique=True)
     SOPClassUID = models.CharField(max_length=64)
@@ -117,6 +115,7 @@ class AnalysisRecord(models.Model):
     `generation` is the case's at that time; the pair is unique, so nothing is analysed twice.
     """
 
+    case_id: int
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="analyses")
     generation = models.PositiveIntegerField()
     created_at = models.DateTimeField()

@@ -21,6 +21,7 @@ class Referral(models.Model):
     Genant grade by level in this episode; later studies of the same patient that show more raise it.
     """
 
+    case_id: int
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="referrals")
     review = models.OneToOneField(SignedReview, on_delete=models.PROTECT, related_name="referral")
     earlier = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="later")
@@ -46,8 +47,6 @@ class Referral(models.Model):
     moved_at = models.DateTimeField()
     ended_reason = models.CharField(max_length=64, blank=True)
     ended_detail = models.TextField(blank=True)
-
-    notes: models.Manager["ReferralNote"]
 
     class Meta:
         constraints = [

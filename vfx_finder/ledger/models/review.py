@@ -14,6 +14,7 @@ class SignedReview(models.Model):
     patient went from here (`domain.referral.Route`).
     """
 
+    case_id: int
     case = models.OneToOneField(Case, on_delete=models.PROTECT, related_name="review")
     analysis = models.ForeignKey(AnalysisRecord, on_delete=models.PROTECT, related_name="reviews")
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")

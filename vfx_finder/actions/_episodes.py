@@ -1,0 +1,101 @@
+"""One patient, one open referral: what a signed review means for the episodes that this patient already has."""
+
+from django.db.models import Q, QuerySet
+
+from vfx_finder.actions._trail import Act, tell
+from vfx_finder.domain.referral import Hold, Route, Tier, is_new, tier
+from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
+from vfx_finder.domain.spine import Level
+from vfx_finder.ledger.models import Case, Referral, SignedReview
+from vfx_finder.ledger.models.referral import OPEN
+
+Grades = dict[Level, int]
+
+
+def open_or_join(
+    signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: Hold | None, act: Act
+) -> Referral | None:
+    """The referral that this review opens or escalates; None where everything was known and referred before.
+
+    A patient without PatientID cannot be recognised again, so each study of theirs opens its own.
+    """
+    case = signed.case
+    known = _referred_before(case, signed)
+    if not is_new(reached.grades, known):
+        tell(act, "known-no-new-referral", case, {"max_grade": reached.max_grade})
+        return None
+    going = _referrals_of(case).filter(OPEN).select_for_update().first()
+    if going is not None:
+        return _escalate(going, reached, case, act)
+    return _open(signed, reached, age, hold, act)
+
+
+def _same_patient(case: Case) -> Q:
+    return Q(IssuerOfPatientID=case.IssuerOfPatientID, PatientID=case.PatientID)
+
+
+def _referrals_of(case: Case) -> QuerySet[Referral]:
+    return Referral.objects.filter(_same_patient(case)) if case.PatientID else Referral.objects.none()
+
+
+def _referred_before(case: Case, signed: SignedReview) -> Grades:
+    """The highest grade by level over all earlier reviews of this patient that went to FLS."""
+    if not case.PatientID:
+        return {}
+    others = Case.objects.filter(_same_patient(case))
+    reviews = SignedReview.objects.filter(case__in=others, route=Route.FLS).exclude(pk=signed.pk)
+    known: Grades = {}
+    for grades in reviews.values_list("grades", flat=True):
+        known = _highest(known, {Level(name): grade for name, grade in grades.items()})
+    return known
+
+
+def _highest(first: Grades, second: Grades) -> Grades:
+    return {level: max(first.get(level, 0), second.get(level, 0)) for level in first | second}
+
+
+def _open(signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: Hold | None, act: Act) -> Referral:
+    case = signed.case
+    referral = Referral.objects.create(
+        case=case,
+        review=signed,
+        earlier=_referrals_of(case).order_by("-opened_at").first(),
+        PatientID=case.PatientID,
+        IssuerOfPatientID=case.IssuerOfPatientID,
+        PatientName=case.PatientName,
+        PatientBirthDate=case.PatientBirthDate,
+        PatientSex=case.PatientSex,
+        age=age,
+        tier=tier(reached),
+        hold=hold or "",
+        diagnosed_on=act.now.date(),
+        opened_at=act.now,
+        moved_at=act.now,
+        **_burden(reached),
+    )
+    tell(act, "referred", case, {"tier": referral.tier, "hold": referral.hold}, referral=referral)
+    return referral
+
+
+def _escalate(referral: Referral, reached: ReviewOutcome, case: Case, act: Act) -> Referral:
+    """Add what is new to the open referral; its tier only ever rises."""
+    before = {Level(name): grade for name, grade in referral.grades.items()}
+    together = ReviewOutcome(
+        tuple(ConfirmedFracture(level, grade, None) for level, grade in _highest(before, reached.grades).items())
+    )
+    for name, value in _burden(together).items():
+        setattr(referral, name, value)
+    was = referral.tier
+    referral.tier = min(Tier(was), tier(together))
+    referral.save()
+    tell(act, "escalated", case, {"was": was, "tier": referral.tier}, referral=referral)
+    return referral
+
+
+def _burden(reached: ReviewOutcome) -> dict[str, object]:
+    return {
+        "grades": {level.value: grade for level, grade in reached.grades.items()},
+        "max_grade": reached.max_grade,
+        "fracture_count": reached.fracture_count,
+        "spinal_deformity_index": reached.spinal_deformity_index,
+    }

@@ -1,0 +1,78 @@
+"""Signing: the radiologist's reading, where the patient goes from it, and the referral, in one transaction."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from vfx_finder.actions import _episodes
+from vfx_finder.actions._trail import Act, tell
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.age import age_at_study
+from vfx_finder.domain.errors import NotAllowed, WrongState
+from vfx_finder.domain.flow import CaseState, move_case
+from vfx_finder.domain.referral import Route, Routing, eligibility, route
+from vfx_finder.domain.review import Review, ReviewOutcome, outcome
+from vfx_finder.domain.roles import Permission
+from vfx_finder.domain.study import Patient
+from vfx_finder.ledger.documents import review_document
+from vfx_finder.ledger.models import AnalysisRecord, Case, SignedReview
+
+
+def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_id: int | None = None) -> SignedReview:
+    """Sign a study's review and let follow what the rules say: a referral, an escalation of an open one, or neither.
+
+    `analysis_id` is the analysis that was on the screen. Raises `NotAllowed` for anybody but a signed-in radiologist
+    signing in their own name, `WrongState` where the study is not awaiting review or has another analysis by now.
+    """
+    actor.must(Permission.SIGN_REVIEW)
+    if review.signed_by != actor.name:
+        raise NotAllowed("A review is signed in one's own name.")
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        state = move_case(CaseState(case.state), CaseState.REVIEWED)
+        analysis = _analysis_on_screen(case, analysis_id)
+        reached = outcome(review)
+        patient_age = age_of(case)
+        routing = route(reached, eligibility(patient_age))
+        act = Act(actor, now)
+        signed = _write(analysis, review, (reached, routing), act)
+        case.state = state
+        case.save(update_fields=["state"])
+        tell(
+            act, "signed", case, {"decision": reached.decision, "max_grade": reached.max_grade, "route": routing.route}
+        )
+        if routing.route is Route.FLS:
+            _episodes.open_or_join(signed, reached, patient_age, routing.hold, act)
+    return signed
+
+
+def age_of(case: Case) -> int | None:
+    """The patient's age on the day of the study in whole years, None where the headers do not say or disagree."""
+    patient = Patient(PatientID=case.PatientID, PatientBirthDate=case.PatientBirthDate, PatientAge=case.PatientAge)
+    return age_at_study(patient, case.StudyDate)
+
+
+def _analysis_on_screen(case: Case, analysis_id: int | None) -> AnalysisRecord:
+    analysis = AnalysisRecord.objects.get(case=case, generation=case.generation)
+    if analysis_id is not None and analysis.pk != analysis_id:
+        raise WrongState("This study was analysed again after the page was opened.")
+    return analysis
+
+
+def _write(analysis: AnalysisRecord, review: Review, end: tuple[ReviewOutcome, Routing], act: Act) -> SignedReview:
+    reached, routing = end
+    return SignedReview.objects.create(
+        case_id=analysis.case_id,
+        analysis=analysis,
+        signed_by_id=act.actor.user_id,
+        signed_name=review.signed_by,
+        signed_at=review.signed_at,
+        document=review_document(review),
+        grades={level.value: grade for level, grade in reached.grades.items()},
+        decision=reached.decision,
+        max_grade=reached.max_grade,
+        fracture_count=reached.fracture_count,
+        spinal_deformity_index=reached.spinal_deformity_index,
+        pathological_suspected=reached.pathological_suspected,
+        route=routing.route,
+    )
