@@ -1,0 +1,51 @@
+"""How a patient and a study are written on a page, from header values as sent."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from vfx_finder.domain.age import age_at_study, parse_date
+from vfx_finder.domain.study import Patient
+
+_SEX = {"F": "woman", "M": "man"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """A patient as a reader sees them: family name first, then number, age and sex."""
+
+    name: str
+    number: str
+    age: int | None
+    age_sex: str
+
+    @property
+    def age_unknown(self) -> bool:
+        """The headers do not say, or contradict each other."""
+        return self.age is None
+
+
+def person(patient: Patient, StudyDate: str) -> Person:
+    """Name (PN, PS3.5 section 6.2.1: components split by ^), PatientID, and the age on the day of the study."""
+    age = age_at_study(patient, StudyDate)
+    years = f"{age} y" if age is not None else "age ?"
+    sex = _SEX.get(patient.PatientSex.strip().upper(), "sex not stated")
+    return Person(written_name(patient.PatientName) or patient.PatientID, patient.PatientID, age, f"{years}, {sex}")
+
+
+def written_name(PatientName: str) -> str:
+    """ "DOE^JANE^^DR" as "DOE, Jane": family name as sent, given names with capitals; ideographic groups are left out."""
+    family, _, rest = PatientName.split("=")[0].partition("^")
+    given = " ".join(part for part in rest.split("^")[:2] if part.strip())
+    given = given.title() if given.isupper() else given
+    return ", ".join(part.strip() for part in (family, given) if part.strip())
+
+
+def written_date(DA: str) -> str:
+    """A DICOM date as "12 Nov 2026"; as sent where it is none."""
+    day = parse_date(DA)
+    return plain_date(day) if day else DA
+
+
+def plain_date(day: date) -> str:
+    """ "12 Nov 2026"."""
+    return f"{day.day} {day:%b %Y}"

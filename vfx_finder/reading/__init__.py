@@ -1,0 +1,1 @@
+"""Pages for radiologists: the worklist, the study page, signing."""

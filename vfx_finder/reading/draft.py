@@ -1,0 +1,156 @@
+"""What a radiologist has chosen so far on the study page: read from the form, shifted by a level, turned into decisions.
+
+Nothing here is stored: the page carries the draft, and only signing writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vfx_finder.domain.finding import Finding
+from vfx_finder.domain.review import Decision, RejectReason, VertebraDecision
+from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
+
+_RARE = frozenset({Level.T13, Level.L6})
+_NOTE_LENGTH = 200
+_LEVELS = {level.value: level for level in Level}
+_REASONS = {reason.value: reason for reason in RejectReason}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One vertebra of the draft. `grade` is None while neither the software nor the reader graded it."""
+
+    index: int
+    finding: Finding
+    level: Level
+    grade: int | None
+    decision: Decision = Decision.CONFIRMED
+    reason: RejectReason | None = None
+    note: str = ""
+
+    @property
+    def was_flagged(self) -> bool:
+        """The software graded it 1 or more, so it is confirmed or rejected with a reason."""
+        return bool(self.finding.grade)
+
+    @property
+    def is_rejected(self) -> bool:
+        """The reader says it is no osteoporotic fracture."""
+        return self.decision is Decision.REJECTED
+
+    @property
+    def is_fracture(self) -> bool:
+        """Stands as a fracture in what will be signed."""
+        return bool(self.grade) and not self.is_rejected
+
+    @property
+    def is_changed(self) -> bool:
+        """Differs from what the software proposed."""
+        estimate = self.finding.vertebra.level.level
+        return self.is_rejected or self.level is not estimate or self.grade != self.finding.grade
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The rows from head to foot."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What must be mended before this can be signed, in words; empty when it can."""
+        return (*_missing_reasons(self.rows), *_doubled_levels(self.rows))
+
+    @property
+    def fractures(self) -> tuple[Row, ...]:
+        """What will be signed as a fracture."""
+        return tuple(row for row in self.rows if row.is_fracture)
+
+    @property
+    def rejected(self) -> tuple[Row, ...]:
+        """What will be signed as no osteoporotic fracture."""
+        return tuple(row for row in self.rows if row.is_rejected)
+
+    @property
+    def worst_index(self) -> int:
+        """Where the eye goes first: the flagged vertebra of the highest grade."""
+        worst = max(self.rows, key=lambda row: (row.grade or 0, row.finding.probability_grade2plus or 0), default=None)
+        return worst.index if worst else 0
+
+    def may_shift(self, by: int) -> bool:
+        """Whether every level can move by one place towards the feet (+1) or the head (-1)."""
+        order = _numbering(self.rows)
+        places = [order.index(row.level) + by for row in self.rows]
+        return bool(places) and min(places) >= 0 and max(places) < len(order)
+
+    def shifted(self, by: int) -> "Draft":
+        """Every level moved by one place; unchanged where one of them would fall off the spine."""
+        if not self.may_shift(by):
+            return self
+        order = _numbering(self.rows)
+        return Draft(tuple(replace(row, level=order[order.index(row.level) + by]) for row in self.rows))
+
+    def decisions(self) -> tuple[VertebraDecision, ...]:
+        """What is signed: every vertebra that the software or the reader graded. Call only without `problems`."""
+        return tuple(_decision(row) for row in self.rows if row.grade is not None or row.is_rejected)
+
+
+def proposed(findings: Sequence[Finding]) -> Draft:
+    """The draft as the software proposes it: every flag stands until a reader rejects it."""
+    return Draft(
+        tuple(Row(index, found, found.vertebra.level.level, found.grade) for index, found in enumerate(findings))
+    )
+
+
+def from_form(findings: Sequence[Finding], form: Mapping[str, str]) -> Draft:
+    """The draft as the form says; a field that is missing or makes no sense keeps what the software proposed."""
+    return Draft(tuple(_row_from_form(row, form) for row in proposed(findings).rows))
+
+
+def _row_from_form(row: Row, form: Mapping[str, str]) -> Row:
+    level, grade = form.get(f"level-{row.index}", ""), form.get(f"grade-{row.index}", "")
+    chosen = int(grade) if grade in {"0", "1", "2", "3"} else row.grade
+    is_rejected = row.was_flagged and (form.get(f"decision-{row.index}") == Decision.REJECTED or chosen == 0)
+    return replace(
+        row,
+        level=_LEVELS.get(level, row.level),
+        grade=(chosen or row.finding.grade) if is_rejected else chosen,
+        decision=Decision.REJECTED if is_rejected else Decision.CONFIRMED,
+        reason=_REASONS.get(form.get(f"reason-{row.index}", "")) if is_rejected else None,
+        note=form.get(f"note-{row.index}", "").strip()[:_NOTE_LENGTH] if is_rejected else "",
+    )
+
+
+def _decision(row: Row) -> VertebraDecision:
+    return VertebraDecision(
+        level=row.level,
+        original_level=row.finding.vertebra.level.level,
+        grade=row.grade or 0,
+        original_grade=row.finding.grade,
+        deformity=row.finding.deformity if row.grade else None,
+        decision=row.decision,
+        reason=row.reason,
+        note=row.note,
+    )
+
+
+def _missing_reasons(rows: Sequence[Row]) -> list[str]:
+    unsaid = [f"{row.level}: choose why it is rejected." for row in rows if row.is_rejected and row.reason is None]
+    wordless = [
+        f"{row.level}: say in the note what the other reason is."
+        for row in rows
+        if row.reason is RejectReason.OTHER and not row.note
+    ]
+    return unsaid + wordless
+
+
+def _doubled_levels(rows: Sequence[Row]) -> list[str]:
+    levels = [row.level for row in rows if row.is_fracture]
+    doubled = sorted({level for level in levels if levels.count(level) > 1}, key=list(Level).index)
+    return [f"{level} stands on two fractures: change one level." for level in doubled]
+
+
+def _numbering(rows: Sequence[Row]) -> list[Level]:
+    """The usual numbering, with T13 or L6 only where this spine has one."""
+    present = {row.level for row in rows}
+    return [level for level in HEAD_TO_FOOT if level not in _RARE or level in present]

@@ -1,0 +1,164 @@
+"""The study page as plain words and numbers, ready for the template."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vfx_finder.domain.review import RejectReason
+from vfx_finder.domain.spine import Heights, Level
+from vfx_finder.domain.study import Reason
+from vfx_finder.figures.sagittal import Mark
+from vfx_finder.reading.draft import Draft, Row
+
+_SURE = 0.9
+_GRADES = (0, 1, 2, 3)
+_FLAG_WORDS: Mapping[str, str] = {
+    "cut-by-field-of-view": "cut by field of view",
+    "planes-disagree": "planes disagree",
+    "thick-slices": "thick slices",
+    "level-uncertain": "level uncertain",
+}
+_WHY_NOT: Mapping[Reason, str] = {
+    Reason.CUT_BY_FIELD_OF_VIEW: "Cut by the field of view: not graded",
+    Reason.NOT_MEASURABLE: "Could not be measured",
+    Reason.OUTSIDE_GRADED_LEVELS: "Outside T4 to L4: not graded",
+}
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One line of the table. Numbers are already written out; empty text where there is nothing to say."""
+
+    index: int
+    level: Level
+    level_choices: tuple[Level, ...]
+    confidence: str
+    alternatives: str
+    level_unsure: bool
+    measured: bool
+    anterior: str
+    middle: str
+    posterior: str
+    lowest: str
+    loss: str
+    loss_expected: str
+    why_not: str
+    grade: int | None
+    grade_choices: tuple[int, ...]
+    shape: str
+    probability: str
+    was_flagged: bool
+    is_rejected: bool
+    is_worst: bool
+    reason: RejectReason | None
+    note: str
+    flags: tuple[str, ...]
+    css: str
+    caption: str
+
+
+def shown_rows(draft: Draft) -> tuple[ShownRow, ...]:
+    """The draft from head to foot, as the table shows it."""
+    worst = draft.worst_index
+    return tuple(_shown(row, row.index == worst) for row in draft.rows)
+
+
+def marks(draft: Draft) -> tuple[Mark, ...]:
+    """The draft as it is drawn over the picture."""
+    return tuple(
+        Mark(
+            row.index,
+            row.level,
+            row.grade,
+            row.finding.vertebra.drawing,
+            row.finding.vertebra.heights,
+            row.is_rejected,
+        )
+        for row in draft.rows
+    )
+
+
+def will_sign(draft: Draft) -> str:
+    """What one key press will put on record, in one sentence."""
+    rejected = f" {len(draft.rejected)} flagged {_vertebrae(len(draft.rejected))} rejected." if draft.rejected else ""
+    if not draft.fractures:
+        return f"You sign: no vertebral fracture.{rejected}"
+    found = ", ".join(f"{row.level} grade {row.grade}" for row in draft.fractures)
+    noun = "fracture" if len(draft.fractures) == 1 else "fractures"
+    return f"You sign: vertebral {noun} {found}.{rejected}"
+
+
+def _vertebrae(count: int) -> str:
+    return "vertebra" if count == 1 else "vertebrae"
+
+
+def _shown(row: Row, is_worst: bool) -> ShownRow:
+    finding, estimate = row.finding, row.finding.vertebra.level
+    heights, loss = finding.vertebra.heights, finding.loss
+    probability = finding.probability_grade2plus
+    return ShownRow(
+        index=row.index,
+        level=row.level,
+        level_choices=tuple(Level),
+        confidence=_percent(estimate.confidence),
+        alternatives=_alternatives(row),
+        level_unsure=estimate.confidence < _SURE,
+        measured=heights is not None,
+        anterior=f"{heights.anterior:.1f}" if heights else "",
+        middle=f"{heights.middle:.1f}" if heights else "",
+        posterior=f"{heights.posterior:.1f}" if heights else "",
+        lowest=_lowest(heights) if row.is_fracture and heights else "",
+        loss=_percent(loss.own) if loss else "–",
+        loss_expected=_percent(loss.expected) if loss and loss.expected is not None else "",
+        why_not=_why_not(row),
+        grade=None if row.is_rejected else row.grade,
+        grade_choices=_GRADES,
+        shape=finding.deformity.value if finding.deformity and row.grade else "",
+        probability=_percent(probability) if probability is not None else "–",
+        was_flagged=row.was_flagged,
+        is_rejected=row.is_rejected,
+        is_worst=is_worst,
+        reason=row.reason,
+        note=row.note,
+        flags=_flags(row),
+        css=_css(row),
+        caption=_caption(row, heights),
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
+
+
+def _alternatives(row: Row) -> str:
+    estimate = row.finding.vertebra.level
+    others = sorted(estimate.alternatives.items(), key=lambda item: -item[1])[:2]
+    return "or " + ", ".join(f"{level} {_percent(p)}" for level, p in others if p >= 0.01) if others else ""
+
+
+def _why_not(row: Row) -> str:
+    unsuitable = row.finding.unsuitable
+    return _WHY_NOT.get(unsuitable.reason, unsuitable.detail) if unsuitable else "Not measured"
+
+
+def _flags(row: Row) -> tuple[str, ...]:
+    moved = row.level is not row.finding.vertebra.level.level
+    was = (f"was {row.finding.vertebra.level.level}",) if moved else ()
+    return was + tuple(_FLAG_WORDS.get(flag, flag.replace("-", " ")) for flag in row.finding.vertebra.flags)
+
+
+def _lowest(heights: Heights) -> str:
+    sides = {"a": heights.anterior, "m": heights.middle, "p": heights.posterior}
+    return min(sides, key=lambda side: sides[side])
+
+
+def _css(row: Row) -> str:
+    if row.is_rejected:
+        return "rejected"
+    return f"fracture is-{row.grade}" if row.is_fracture else "quiet"
+
+
+def _caption(row: Row, heights: Heights | None) -> str:
+    said = "rejected" if row.is_rejected else "not graded" if row.grade is None else f"grade {row.grade}"
+    if heights is None:
+        return f"{row.level} · {said}"
+    return f"{row.level} · {said} · a {heights.anterior:.1f}  m {heights.middle:.1f}  p {heights.posterior:.1f} mm"

@@ -1,0 +1,1 @@
+"""Pages for fracture liaison nurses: the queue, and one patient's way along the pathway."""

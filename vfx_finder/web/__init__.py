@@ -1,0 +1,1 @@
+"""Composition root of the web process: addresses, middleware, the base page, sign-in, health, and the operator's pages."""
