@@ -1,5 +1,6 @@
 """What arrives: every acknowledged instance has its row, and a study that has gone quiet is given to the worker."""
 
+import hashlib
 import uuid
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,12 +9,16 @@ from django.db import transaction
 
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.actions.jobs import ask_for_analysis
+from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.roles import Permission
 from vfx_finder.domain.study import Instance, Reason
+from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import Case, StoredInstance
+from vfx_finder.spool import Spool
 
 PATIENT_HEADERS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge")
 STUDY_HEADERS = ("StudyDate", "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "Modality")
@@ -78,6 +83,39 @@ def settle_due(now: datetime, actor: Actor | None = None) -> int:
         for case in cases:
             _settle(case, act)
     return len(cases)
+
+
+def sweep_orphans(spool: Spool, before: datetime, now: datetime, settle_seconds: float) -> int:
+    """Give a row to every file kept before this moment that has none: its listener died between file and row.
+
+    Returns how many. A file that is no DICOM stays where it is and is not counted; it was never acknowledged.
+    """
+    sweeper = Actor.process("sweeper")
+    return sum(
+        _adopt(spool, path, (sweeper, now, settle_seconds)) for path in spool.orphans(queries.known_paths, before)
+    )
+
+
+def revive_stranded(now: datetime) -> int:
+    """Ask again for the analysis of every settled study that has no job any more; returns how many."""
+    act = Act(Actor.process("sweeper"), now)
+    stranded = queries.stranded()
+    for case in stranded:
+        with transaction.atomic():
+            tell(act, "revived", case, {"generation": case.generation})
+            ask_for_analysis(case)
+    return len(stranded)
+
+
+def _adopt(spool: Spool, path: str, how: tuple[Actor, datetime, float]) -> bool:
+    file = spool.path_of(path)
+    try:
+        header = read_header(file)
+    except Unreadable:
+        return False
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    receive(header.received(path=path, sha256=sha256, calling="(found in the spool)"), *how)
+    return True
 
 
 def _settle(case: Case, act: Act) -> None:

@@ -1,0 +1,216 @@
+"""Named questions to the ledger: what pages and processes read. Nothing here writes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Count, F, Prefetch, Q, QuerySet
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+
+from vfx_finder.domain.finding import Analysis
+from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
+from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
+from vfx_finder.ledger.documents import analysis_of
+from vfx_finder.ledger.models import (
+    AnalysisRecord,
+    AuditEvent,
+    Case,
+    Referral,
+    ReferralNote,
+    SignedReview,
+    StoredInstance,
+)
+from vfx_finder.ledger.models.case import NOT_ANALYSED
+from vfx_finder.ledger.models.referral import OPEN
+
+WAITING_JOBS = ("todo", "doing")
+
+
+def worklist() -> QuerySet[Case]:
+    """Studies that await a radiologist, most severe first, then most deformed, then the one waiting longest."""
+    waiting = Case.objects.filter(state=CaseState.AWAITING_REVIEW)
+    return waiting.order_by("-max_grade", "-spinal_deformity_index", "finished_at", "pk")
+
+
+def next_to_review(after: int) -> Case | None:
+    """The study at the head of the worklist, other than this one."""
+    return worklist().exclude(pk=after).first()
+
+
+def signed_reviews(limit: int = 200) -> QuerySet[SignedReview]:
+    """What has been signed, newest first, each with its study and where the patient went."""
+    return SignedReview.objects.select_related("case", "signed_by").order_by("-signed_at", "-pk")[:limit]
+
+
+def studies(limit: int = 1000) -> QuerySet[Case]:
+    """Every study received, newest first; `instance_count` is how many instances are kept of each."""
+    return Case.objects.annotate(instance_count=Count("instances")).order_by("-received_at", "-pk")[:limit]
+
+
+def not_analysed() -> QuerySet[Case]:
+    """Every study that was received and not analysed, with its reason, newest first."""
+    cases = Case.objects.filter(NOT_ANALYSED).annotate(instance_count=Count("instances"))
+    return cases.order_by("-finished_at", "-pk")
+
+
+def late_after_review() -> QuerySet[Case]:
+    """Signed studies for which more instances arrived afterwards: a human decides what that means."""
+    return Case.objects.filter(instances_after_review__gt=0).order_by("-last_instance_at")
+
+
+def counts_by_state() -> dict[CaseState, int]:
+    """How many studies stand in each state, every state named."""
+    counted = dict(Case.objects.values_list("state").annotate(Count("pk")))
+    return {state: counted.get(state.value, 0) for state in CaseState}
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """One study with everything that is known of it."""
+
+    case: Case
+    owner: str
+    record: AnalysisRecord | None
+    analysis: Analysis | None
+    review: SignedReview | None
+    referrals: tuple[Referral, ...]
+    instances: int
+    events: tuple[AuditEvent, ...]
+
+
+def study(case_id: int) -> StudyFile | None:
+    """The file of one study, None where there is none; `analysis` is the one of the present generation."""
+    case = Case.objects.select_related("review").filter(pk=case_id).first()
+    if case is None:
+        return None
+    record = AnalysisRecord.objects.filter(case=case, generation=case.generation).first()
+    return StudyFile(
+        case=case,
+        owner=CASE_OWNER[CaseState(case.state)],
+        record=record,
+        analysis=analysis_of(record.document, record.picture_png) if record else None,
+        review=getattr(case, "review", None),
+        referrals=tuple(case.referrals.order_by("-opened_at")),
+        instances=case.instances.count(),
+        events=tuple(case.events.select_related("user").order_by("at", "pk")),
+    )
+
+
+def picture(case_id: int) -> bytes | None:
+    """The sagittal picture (PNG) of a study's present analysis, None where there is none."""
+    found = AnalysisRecord.objects.filter(case_id=case_id, generation=F("case__generation"))
+    png = found.values_list("picture_png", flat=True).first()
+    return None if png is None else bytes(png)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One referral in the nurse's queue; `days_left` counts to the 90-day assessment limit, negative once missed."""
+
+    referral: Referral
+    days_left: int
+
+
+def nurse_queue(today: date) -> list[Queued]:
+    """Open referrals in the order of `domain.referral.sort_key`."""
+    queued = [_queued(referral, today) for referral in Referral.objects.filter(OPEN).select_related("case")]
+    return sorted(queued, key=_order)
+
+
+def ended_referrals(limit: int = 200) -> QuerySet[Referral]:
+    """Referrals that have ended, newest end first."""
+    return Referral.objects.exclude(OPEN).select_related("case").order_by("-moved_at", "-pk")[:limit]
+
+
+def _queued(referral: Referral, today: date) -> Queued:
+    return Queued(referral, days_left(referral.diagnosed_on, today))
+
+
+def _order(queued: Queued) -> tuple[object, ...]:
+    referral = queued.referral
+    key = sort_key(Tier(referral.tier), referral.spinal_deformity_index, queued.days_left, referral.age)
+    return (*key, referral.pk)
+
+
+@dataclass(frozen=True)
+class ReferralFile:
+    """One referral with everything that is known of it; `others` are the patient's other episodes, newest first."""
+
+    referral: Referral
+    days_left: int
+    due: dict[ReferralState, date]
+    study: StudyFile
+    notes: tuple[ReferralNote, ...]
+    events: tuple[AuditEvent, ...]
+    others: tuple[Referral, ...]
+
+
+def referral(referral_id: int, today: date) -> ReferralFile | None:
+    """The file of one referral, None where there is none."""
+    notes = Prefetch("notes", ReferralNote.objects.select_related("author"))
+    found = Referral.objects.select_related("case", "review", "earlier").prefetch_related(notes)
+    row = found.filter(pk=referral_id).first()
+    if row is None:
+        return None
+    same = Q(PatientID=row.PatientID, IssuerOfPatientID=row.IssuerOfPatientID) & ~Q(PatientID="")
+    of_study = study(row.case_id)
+    assert of_study is not None  # a foreign key guarantees it
+    limits = {state: due_date(state, row.diagnosed_on) for state in ReferralState}
+    return ReferralFile(
+        referral=row,
+        days_left=days_left(row.diagnosed_on, today),
+        due={state: limit for state, limit in limits.items() if limit},
+        study=of_study,
+        notes=tuple(row.notes.all()),
+        events=tuple(row.events.select_related("user").order_by("at", "pk")),
+        others=tuple(Referral.objects.filter(same).exclude(pk=row.pk).order_by("-opened_at")),
+    )
+
+
+def spool_paths(case_id: int) -> list[str]:
+    """Where the instances of a study lie in the spool, series by series."""
+    kept = StoredInstance.objects.filter(case_id=case_id)
+    return list(kept.order_by("SeriesInstanceUID", "pk").values_list("path", flat=True))
+
+
+def known_paths(paths: Iterable[str]) -> frozenset[str]:
+    """Which of these spool paths have a row."""
+    return frozenset(StoredInstance.objects.filter(path__in=list(paths)).values_list("path", flat=True))
+
+
+def stranded() -> list[Case]:
+    """Settled studies whose analysis nobody is going to do: no job for their generation waits or runs."""
+    jobs = ProcrastinateJob.objects.filter(status__in=WAITING_JOBS, task_name="analyse")
+    wanted = {(args["case_id"], args["generation"]) for args in jobs.values_list("args", flat=True)}
+    settled = Case.objects.filter(state=CaseState.SETTLED)
+    return [case for case in settled if (case.pk, case.generation) not in wanted]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What an operator wants to know at a glance. Proven by traffic: when something was last received and analysed."""
+
+    last_received_at: datetime | None
+    last_analysed_at: datetime | None
+    last_heartbeat_at: datetime | None
+    waiting_jobs: int
+    running_jobs: int
+    failed_jobs: int
+
+
+def health() -> Health:
+    """The pulse of listener and worker."""
+    jobs = dict(ProcrastinateJob.objects.values_list("status").annotate(Count("pk")))
+    newest = ProcrastinateWorker.objects.order_by("-last_heartbeat").first()
+    return Health(
+        last_received_at=_latest(StoredInstance, "received_at"),
+        last_analysed_at=_latest(AnalysisRecord, "created_at"),
+        last_heartbeat_at=newest.last_heartbeat if newest else None,
+        waiting_jobs=jobs.get("todo", 0),
+        running_jobs=jobs.get("doing", 0),
+        failed_jobs=jobs.get("failed", 0),
+    )
+
+
+def _latest(table: type[StoredInstance] | type[AnalysisRecord], column: str) -> datetime | None:
+    return table.objects.order_by(f"-{column}").values_list(column, flat=True).first()
