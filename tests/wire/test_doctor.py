@@ -1,0 +1,122 @@
+"""`vfx-finder doctor` says what is wrong with an installation before a PACS finds out."""
+
+import os
+import shutil
+import socket
+from collections import namedtuple
+
+import pytest
+from typer.testing import CliRunner
+
+from vfx_finder import cli
+from vfx_finder.cli import _diagnosis
+from vfx_finder.cli._diagnosis import QUESTIONS, Verdict
+from vfx_finder.config import Settings
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """A sound installation that has not been started yet: no VFX_ variable of this machine, free ports."""
+    for name in [name for name in os.environ if name.startswith("VFX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("TZ", raising=False)
+    values = {"data_dir": tmp_path / "data", "dicom_port": 0, "web_port": 0, "accepted_calling_ae_titles": ("PACS",)}
+
+    def with_(**changes):
+        return Settings(**{**values, **changes})
+
+    return with_
+
+
+def test_a_sound_installation_gets_no_advice(settings):
+    """Before the first start every answer is good, and looking leaves nothing behind."""
+    answers = [question(settings()) for question in QUESTIONS if question is not _diagnosis.disk]
+    assert {answer.question: answer.verdict for answer in answers if answer.verdict is not Verdict.GOOD} == {}
+    assert not settings().home.exists()
+
+
+def test_a_folder_that_cannot_be_made_fails(settings, tmp_path):
+    """A data folder below a file is a failure that names the setting."""
+    (tmp_path / "file").touch()
+    answer = _diagnosis.data_folder(settings(data_dir=tmp_path / "file" / "data"))
+    assert answer.verdict is Verdict.FAILURE
+    assert "VFX_DATA_DIR" in answer.advice
+
+
+def test_patient_data_that_others_can_read_warns(settings, monkeypatch):
+    """A spool that any user of the machine can list is pointed out; a closed one is not."""
+    spool = settings().spool_dir
+    spool.mkdir(parents=True)
+    spool.chmod(0o755)
+    monkeypatch.setattr(_diagnosis, "_way_is_open", lambda _path: True)
+    assert _diagnosis.data_folder(settings()).verdict is Verdict.WARNING
+    spool.chmod(0o700)
+    assert _diagnosis.data_folder(settings()).verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(10**9, Verdict.FAILURE), (10**10, Verdict.WARNING), (10**11, Verdict.GOOD)]
+)
+def test_a_filling_disk_is_seen_in_time(settings, monkeypatch, free, verdict):
+    """One gigabyte left is a failure, ten are a warning, a hundred are enough."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 10**12 - free, free))
+    assert _diagnosis.disk(settings()).verdict is verdict
+
+
+def test_a_given_database_must_answer(settings):
+    """A server that was named and is silent is a failure, and its password is not repeated."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    answer = _diagnosis.database(settings(database_url=f"postgresql://u:secret@127.0.0.1:{port}/vfx"))
+    assert answer.verdict is Verdict.FAILURE
+    assert "secret" not in answer.found + answer.advice
+
+
+def test_a_taken_port_warns_and_a_foreign_address_fails(settings):
+    """The port may be taken by this very system; an address that is not this machine's can never be bound."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert _diagnosis.dicom_port(settings(dicom_port=taken.getsockname()[1])).verdict is Verdict.WARNING
+    assert _diagnosis.web_port(settings(web_host="127.0.0.1")).verdict is Verdict.GOOD
+
+
+def test_a_listener_open_to_everybody_warns(settings):
+    """Without an accept list anybody may send, and on the network that is said more loudly."""
+    at_home = _diagnosis.senders(settings(accepted_calling_ae_titles=()))
+    on_the_network = _diagnosis.senders(settings(accepted_calling_ae_titles=(), dicom_host="0.0.0.0"))
+    assert (at_home.verdict, on_the_network.verdict) == (Verdict.WARNING, Verdict.WARNING)
+    assert "network" in on_the_network.found
+    assert "network" not in at_home.found
+
+
+def test_pages_on_the_network_need_https(settings):
+    """Sign-in without https is for this machine only."""
+    assert _diagnosis.pages(settings(web_host="0.0.0.0")).verdict is Verdict.WARNING
+    assert _diagnosis.pages(settings(web_host="0.0.0.0", secure_cookies=True)).verdict is Verdict.GOOD
+
+
+def test_an_unknown_time_zone_warns(settings, monkeypatch):
+    """A misspelt TZ would silently be UTC."""
+    monkeypatch.setenv("TZ", "Europe/Nowhere")
+    assert _diagnosis.clock(settings()).verdict is Verdict.WARNING
+
+
+def test_the_command_fails_when_something_fails(tmp_path, monkeypatch):
+    """Exit code 1, a row for what is wrong, and the value of a wrong setting is not shown."""
+    cli._register()
+    monkeypatch.setenv("VFX_DICOM_PORT", "not-a-port-7")
+    wrong = CliRunner().invoke(cli.app, ["doctor"], env={"COLUMNS": "200"})
+    assert wrong.exit_code == 1
+    assert "VFX_DICOM_PORT" in wrong.output
+    assert "not-a-port-7" not in wrong.output
+
+
+def test_the_command_passes_a_sound_installation(tmp_path, monkeypatch):
+    """Exit code 0 and a row for each question."""
+    cli._register()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, 10**12))
+    sound = {"VFX_DATA_DIR": str(tmp_path), "VFX_DICOM_PORT": "0", "VFX_WEB_PORT": "0", "VFX_DICOM_HOST": "127.0.0.1"}
+    done = CliRunner().invoke(cli.app, ["doctor"], env=sound)
+    assert done.exit_code == 0, done.output
+    assert "any AE title may send" in done.output
