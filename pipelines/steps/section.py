@@ -120,7 +120,7 @@ def measure_section(
 
 
 def find_stance(mask: FloatArray, mm_per_pixel: float, centre: Point) -> Stance | None:
-    """How the body at `centre` (row, col) stands, fitted to its middle and both end-plates; None where none is found."""
+    """How the body at `centre` (row, col) stands, fitted to its middle and end-plates; None where there is none."""
     frame = _Frame(centre, 0.0, mm_per_pixel)
     for _ in range(FITS):
         edges = _edges(_sampled(mask, frame))

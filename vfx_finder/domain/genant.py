@@ -88,8 +88,11 @@ OWN_LOSS_LEVELS = frozenset(GRADED_LEVELS)
 LEVELS_WITH_GRADE = OWN_LOSS_LEVELS | {Level.L5}
 
 CRUSH_SHARE = 2 / 3
-"""A body is called crushed when its posterior height lost at least this share of the largest loss; otherwise it is a
-wedge or biconcave, whichever of the anterior and middle height lost more (Genant 1993; Tromso study wording)."""
+WEDGE_SHARE = 3 / 4
+"""Genant 1993: crush when the posterior height is lost too, wedge when the anterior one is, biconcave when the middle
+one is. Crush: the posterior height fell short of its neighbours by this share of the largest shortfall. Wedge: the
+anterior height fell short, within the vertebra's own shape, by this share of the middle one (the lowest middle height
+of a wedge lies on its slope)."""
 
 MOST_CERTAIN = 0.99
 
@@ -144,11 +147,11 @@ def deformity(
     level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule = RULE
 ) -> Deformity:
     """Wedge, biconcave or crush, by which heights fall short of their expectation. Meaningful for grade 1 and above."""
-    expected = expected_heights(level, heights, neighbours, rule) or (max(_triple(heights)),) * 3
-    anterior, middle, posterior = _shortfalls(heights, expected)
+    anterior, middle, posterior = _shortfalls(heights, _expected_or_even(level, heights, neighbours, rule))
     if posterior >= CRUSH_SHARE * max(anterior, middle):
         return Deformity.CRUSH
-    return Deformity.WEDGE if anterior >= middle else Deformity.BICONCAVE
+    anterior, middle, _ = _shortfalls(heights, _expected_or_even(level, heights, {}, rule))
+    return Deformity.WEDGE if anterior >= WEDGE_SHARE * middle else Deformity.BICONCAVE
 
 
 def probability_grade2plus(severity: float, noise: float = 0.0, rule: GenantRule = RULE) -> float:
@@ -185,6 +188,11 @@ def _shape(level: Level) -> Triple | None:
         above, below = NORMAL_SHAPE[Level.T12], NORMAL_SHAPE[Level.L1]
         return (above[0] + below[0]) / 2, (above[1] + below[1]) / 2, (above[2] + below[2]) / 2
     return NORMAL_SHAPE.get(level)
+
+
+def _expected_or_even(level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule) -> Triple:
+    highest = max(_triple(heights))
+    return expected_heights(level, heights, neighbours, rule) or (highest, highest, highest)
 
 
 def _neighbour_scales(level: Level, neighbours: Mapping[Level, Heights], rule: GenantRule) -> Triple | None:
