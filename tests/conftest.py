@@ -8,6 +8,8 @@ from hypothesis import settings
 
 from tests.support.peers import peer
 
+pytest_plugins = ["tests.support.database"]
+
 LOOPBACK = ("127.", "::1", "localhost", "ip6-localhost")
 CLOSED_EVENTS = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"})
 

@@ -1,0 +1,60 @@
+"""The tests' PostgreSQL: the private server of production, one a test process, started when first needed.
+
+Importing this points Django at a throw-away data directory before anything reads the settings.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="vfx-tests-"))
+
+for _name in [name for name in os.environ if name.startswith("VFX_")]:
+    del os.environ[_name]
+os.environ["VFX_DATA_DIR"] = str(DATA_DIR)
+os.environ["VFX_SECRET_KEY"] = "for tests only"
+os.environ["DJANGO_SETTINGS_MODULE"] = "vfx_finder.settings"
+assert settings.INSTALLED_APPS, "read now: pytest-django sets Django up where the settings are in use"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a running private PostgreSQL."""
+    from vfx_finder import embedded_postgres
+
+    with embedded_postgres.running(DATA_DIR / "postgres", durable=False) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres: str) -> None:
+    """pytest-django makes its test database on the private server."""
+
+
+@pytest.fixture
+def committed_db(transactional_db: None) -> Iterator[None]:
+    """A database where transactions really commit, for tests with jobs and other processes; empty of jobs before."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers CASCADE")
+    yield
+
+
+@pytest.fixture
+def database_url(committed_db: None) -> str:
+    """The address of the test database, for the environment of another process."""
+    from django.db import connection
+
+    options = connection.settings_dict
+    return f"postgresql://{options['USER']}@/{options['NAME']}?host={options['HOST']}&port={options['PORT']}"
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(DATA_DIR, ignore_errors=True)
