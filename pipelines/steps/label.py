@@ -63,7 +63,7 @@ _INDEX = {level: number for number, level in enumerate(HEAD_TO_FOOT)}
 class Numbering:
     """The level of each body, head to foot, and beside each its remarks.
 
-    "level-uncertain": less than 90 % sure. "transitional-anatomy" (from T11 down): the spine seems not to have twelve
+    "level-uncertain": less than 90 % sure. "transitional-anatomy" (from T11 down): the spine told has not twelve
     thoracic and five lumbar bodies. "missing-vertebra-above": the gap above seems to hide a body that was not found.
     "spacing-implausible": much closer to a neighbour than two vertebrae can be, so one of the two may be none.
     """
@@ -100,8 +100,7 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     places = np.array([[_INDEX[level] for level in one.levels] for one in tried])
     chosen = int(np.argmax(shares[np.arange(len(bodies)), places].sum(axis=1) + 1e-6 * chances))
     estimates = tuple(_estimate(level, row) for level, row in zip(tried[chosen].levels, shares, strict=True))
-    unusual = float(sum(p for one, p in zip(tried, chances, strict=True) if one.spine.transitional))
-    return Numbering(estimates, _flags(tried[chosen], estimates, unusual > 0.5, distances))
+    return Numbering(estimates, _flags(tried[chosen], estimates, distances))
 
 
 def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
@@ -209,10 +208,7 @@ def _estimate(level: Level, shares: Floats) -> LevelEstimate:
     return LevelEstimate(level, min(1.0, float(shares[_INDEX[level]])), others)
 
 
-def _flags(
-    chosen: Hypothesis, estimates: Sequence[LevelEstimate], unusual: bool, distances: Floats
-) -> tuple[tuple[str, ...], ...]:
-    unusual = unusual or any(one.level in (Level.T13, Level.L6) for one in estimates)
+def _flags(chosen: Hypothesis, estimates: Sequence[LevelEstimate], distances: Floats) -> tuple[tuple[str, ...], ...]:
     steps = (1, *(below - above for above, below in pairwise(chosen.places)))
     crowded = _crowded(chosen, distances)
     return tuple(
@@ -220,7 +216,7 @@ def _flags(
             flag
             for flag, raised in (
                 (UNCERTAIN, one.confidence < CERTAIN),
-                (TRANSITIONAL, unusual and _INDEX[one.level] >= _INDEX[Level.T11]),
+                (TRANSITIONAL, chosen.spine.transitional and _INDEX[one.level] >= _INDEX[Level.T11]),
                 (MISSING_ABOVE, steps[at] > 1),
                 (CROWDED, at in crowded),
             )

@@ -65,6 +65,7 @@ def test_only_the_right_patients_are_recommended_to_the_fracture_liaison_service
         ("L1 vertebral fracture, grade 2, not to the Fracture Liaison Service.", ["no-recommendation"]),
         ("No vertebral fracture. Haemangioma of L4.", []),
         ("No acute vertebral fracture seen. Sagittal alignment normal after decompression.", []),
+        ("No hip fracture. L1 vertebral fracture.", ["no-grade", "no-recommendation"]),
         ("The bones are normal.", ["no-vertebral-fracture", "no-level", "no-grade", "no-recommendation"]),
     ],
 )

@@ -1,0 +1,224 @@
+"""Vertebrae are numbered from what is seen, doubt is told, and unusual spines are never renumbered in silence."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.steps.hypotheses import LONGEST, spines
+from pipelines.steps.label import (
+    CROWDED,
+    MISSING_ABOVE,
+    TRANSITIONAL,
+    UNCERTAIN,
+    Numbering,
+    label,
+    label_flags,
+    number,
+)
+from tests.support.chains import Anchor, chain, straight
+from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, Point3
+
+ORDINARY = tuple(level for level in HEAD_TO_FOOT if level not in (Level.C1, Level.T13, Level.L6, Level.S1))
+RIB, NO_RIB, SACRUM, C2 = 0.93, 0.05, 0.98, 0.98
+
+
+def run(first: Level, last: Level, spine: tuple[Level, ...] = ORDINARY) -> tuple[Level, ...]:
+    """The levels of `spine` from `first` to `last`."""
+    return spine[spine.index(first) : spine.index(last) + 1]
+
+
+def ribs(levels: tuple[Level, ...]) -> list[Anchor]:
+    """What a good network sees of the ribs of these levels."""
+    return [{"rib": RIB if level.startswith("T") else NO_RIB} for level in levels]
+
+
+def numbered(levels: tuple[Level, ...], anchors: list[Anchor] | None = None) -> Numbering:
+    """The numbering of an ideal chain of these levels."""
+    return number(*chain(straight(levels), anchors or []))
+
+
+def names(numbering: Numbering) -> tuple[Level, ...]:
+    return tuple(one.level for one in numbering.levels)
+
+
+def chance(numbering: Numbering, level: Level) -> float:
+    """How probable it is that the lowest body has this level."""
+    lowest = numbering.levels[-1]
+    return {lowest.level: lowest.confidence, **lowest.alternatives}.get(level, 0.0)
+
+
+def test_a_lumbar_chain_on_the_sacrum_is_named_with_certainty_and_without_remarks() -> None:
+    levels = run(Level.T9, Level.L5)
+    anchors: list[Anchor] = [*ribs(levels)]
+    anchors[-1]["sacrum_below"] = SACRUM
+    answer = numbered(levels, anchors)
+    assert names(answer) == levels
+    assert min(one.confidence for one in answer.levels) > 0.95
+    assert answer.flags == ((),) * len(levels)
+
+
+def test_the_neck_is_counted_from_the_dens() -> None:
+    levels = run(Level.C3, Level.T2)
+    assert names(numbered(levels, [{"c2_above": C2}, *({} for _ in levels[1:])])) == levels
+
+
+def test_without_an_anchor_the_doubt_is_told_with_its_alternatives() -> None:
+    levels = run(Level.T11, Level.L2)
+    answer = numbered(levels)
+    for truth, one, flags in zip(levels, answer.levels, answer.flags, strict=True):
+        assert UNCERTAIN in flags
+        assert truth is one.level or truth in one.alternatives
+        assert one.level not in one.alternatives
+        assert one.confidence >= max(one.alternatives.values())
+
+
+def test_six_lumbar_bodies_are_named_and_flagged() -> None:
+    levels = (*run(Level.T7, Level.L5), Level.L6)
+    anchors = ribs(levels)
+    anchors[-1]["sacrum_below"] = SACRUM
+    answer = numbered(levels, anchors)
+    assert names(answer) == levels
+    flagged = [level for level, flags in zip(levels, answer.flags, strict=True) if TRANSITIONAL in flags]
+    assert flagged == [Level.T11, Level.T12, Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.L6]
+
+
+def test_four_lumbar_bodies_are_not_called_five() -> None:
+    levels = run(Level.T7, Level.L4)
+    anchors = ribs(levels)
+    anchors[-1]["sacrum_below"] = SACRUM
+    answer = numbered(levels, anchors)
+    assert names(answer) == levels
+    assert all(TRANSITIONAL in flags for flags in answer.flags[-5:])
+
+
+def test_a_thirteenth_rib_is_told() -> None:
+    levels = (*run(Level.C3, Level.T12), Level.T13, *run(Level.L1, Level.L5))
+    anchors = ribs(levels)
+    anchors[0]["c2_above"], anchors[-1]["sacrum_below"] = C2, SACRUM
+    answer = numbered(levels, anchors)
+    assert names(answer) == levels
+    assert TRANSITIONAL in answer.flags[levels.index(Level.T13)]
+
+
+def test_eleven_thoracic_bodies_are_told() -> None:
+    levels = (*run(Level.C3, Level.T11), *run(Level.L1, Level.L5))
+    anchors = ribs(levels)
+    anchors[0]["c2_above"], anchors[-1]["sacrum_below"] = C2, SACRUM
+    answer = numbered(levels, anchors)
+    assert names(answer) == levels
+    assert TRANSITIONAL in answer.flags[-1]
+
+
+@pytest.mark.parametrize("missed", [Level.T10, Level.L1, Level.L3])
+def test_a_body_that_was_not_found_leaves_its_name_free(missed: Level) -> None:
+    levels = run(Level.T7, Level.L5)
+    points = [point for level, point in zip(levels, straight(levels), strict=True) if level is not missed]
+    left = tuple(level for level in levels if level is not missed)
+    answer = number(*chain(points, [*({} for _ in left[1:]), {"sacrum_below": SACRUM}]))
+    assert names(answer) == left
+    flagged = [level for level, flags in zip(left, answer.flags, strict=True) if MISSING_ABOVE in flags]
+    assert flagged == [levels[levels.index(missed) + 1]]
+
+
+def test_a_rib_seen_once_where_none_is_does_not_renumber_the_spine() -> None:
+    levels = run(Level.T8, Level.L5)
+    anchors = ribs(levels)
+    anchors[-1]["sacrum_below"] = SACRUM
+    anchors[levels.index(Level.L3)]["rib"] = 1.0
+    assert names(numbered(levels, anchors)) == levels
+
+
+def test_the_sacrum_taken_for_a_body_is_named_s1_so_that_nobody_grades_it() -> None:
+    levels = (*run(Level.T12, Level.L5), Level.S1)
+    anchors = ribs(levels)
+    anchors[-2]["sacrum_below"], anchors[-1]["sacrum_below"] = SACRUM, 0.02
+    assert names(numbered(levels, anchors))[-1] is Level.S1
+
+
+def test_a_crushed_body_does_not_shift_the_names() -> None:
+    levels = run(Level.T8, Level.L5)
+    points = straight(levels)
+    crushed = levels.index(Level.L1)
+    sunk: list[Point3] = [(x, y, z - 8.0 if at < crushed else z) for at, (x, y, z) in enumerate(points)]
+    answer = number(*chain(sunk, [*({} for _ in levels[1:]), {"sacrum_below": SACRUM}]))
+    assert names(answer) == levels
+
+
+def test_the_place_of_a_body_cut_by_the_field_of_view_is_hardly_trusted() -> None:
+    levels = run(Level.T7, Level.T12)
+    points = straight(levels)
+    points[0] = (0.0, 0.0, points[1][2] + 19.0)
+    rest: list[Anchor] = [{} for _ in levels[1:]]
+    trusted, cut = number(*chain(points, [{}, *rest])), number(*chain(points, [{"cut": True}, *rest]))
+    without = number(*chain(points[1:], rest))
+    assert chance(trusted, Level.T12) < chance(without, Level.T12) - 0.1
+    assert chance(cut, Level.T12) == pytest.approx(chance(without, Level.T12), abs=0.03)
+
+
+def test_two_halves_of_one_body_are_remarked_on() -> None:
+    points = straight(run(Level.T9, Level.L5))
+    x, y, z = points[4]
+    flags = label_flags(*chain([*points[:5], (x, y, z - 12.0), *points[5:]]))
+    assert CROWDED in flags[4]
+    assert CROWDED in flags[5]
+    assert CROWDED not in flags[0]
+
+
+def test_nothing_found_is_no_error_and_one_body_alone_is_anybodys_guess() -> None:
+    assert label(*chain([(0.0, 0.0, 0.0)])) == number(*chain([(0.0, 0.0, 0.0)])).levels
+    bodies, stack = chain([(0.0, 0.0, 0.0)])
+    assert label((), stack) == ()
+    assert label(bodies, stack)[0].confidence < 0.1
+
+
+def test_more_bodies_than_any_spine_has_still_get_an_answer() -> None:
+    answer = number(*chain([(0.0, 0.0, -25.0 * at) for at in range(LONGEST + 4)]))
+    assert len(answer.levels) == LONGEST + 4
+    assert [one.confidence for one in answer.levels[:4]] == [0.0] * 4
+    assert all(UNCERTAIN in flags for flags in answer.flags[:4])
+
+
+def test_the_nine_kinds_of_spine_make_up_all_there_are() -> None:
+    kinds = list(spines())
+    assert sum(np.exp(kind.log_prior) for kind in kinds) == pytest.approx(1.0)
+    assert [kind.levels[-2] for kind in kinds if not kind.transitional] == [Level.L5]
+    assert len({kind.levels for kind in kinds}) == 9
+
+
+SEEN = st.none() | st.floats(0.0, 1.0)
+BODY = st.fixed_dictionaries({"rib": SEEN, "sacrum_below": SEEN, "c2_above": SEEN, "cut": st.booleans()})
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(0.0, 90.0), BODY), min_size=1, max_size=20))
+def test_whatever_was_found_the_names_run_downwards_and_the_chances_are_chances(
+    found: list[tuple[float, Anchor]],
+) -> None:
+    heights = np.cumsum([step for step, _ in found])
+    answer = number(*chain([(0.0, 0.0, -float(z)) for z in heights], [anchor for _, anchor in found]))
+    places = [HEAD_TO_FOOT.index(level) for level in names(answer)]
+    assert places == sorted(set(places))
+    for one in answer.levels:
+        total = one.confidence + sum(one.alternatives.values())
+        assert 0.0 <= one.confidence <= 1.0
+        assert total <= 1.0 + 1e-9
+        assert all(chance >= 0.01 for chance in one.alternatives.values())
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, len(ORDINARY) - 5),
+    st.integers(3, 9),
+    st.floats(0.9, 1.1),
+    st.tuples(*[st.floats(-300, 300)] * 3),
+    st.floats(-0.6, 0.6),
+)
+def test_where_the_patient_lies_and_how_tilted_does_not_matter(
+    start: int, count: int, scale: float, shift: Point3, tilt: float
+) -> None:
+    points = np.array(straight(ORDINARY[start : start + count], scale))
+    turned = points @ np.array([[1, 0, 0], [0, np.cos(tilt), np.sin(tilt)], [0, -np.sin(tilt), np.cos(tilt)]]) + shift
+    here, there = number(*chain([tuple(one) for one in points])), number(*chain([tuple(one) for one in turned]))
+    assert names(here) == names(there)
+    assert [one.confidence for one in here.levels] == pytest.approx([one.confidence for one in there.levels], abs=1e-6)
