@@ -1,0 +1,1 @@
+"""Training and evaluation of the bundles: the same code on CPU and GPU, resumable, from a fixed seed."""

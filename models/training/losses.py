@@ -1,0 +1,53 @@
+"""What the networks are punished for: wrong tissue, wrong centres, and their own kind's extra."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.networks import COARSE_CLASSES, FINE_CLASSES
+from models.training.samples import Sample
+
+HEAT_WEIGHT = 8.0
+BODY = 1
+
+
+def soft_dice(probability: Tensor, truth: Tensor) -> Tensor:
+    """1 - Dice of soft masks, over the whole batch."""
+    both = (probability * truth).sum()
+    return 1 - (2 * both + 1) / (probability.sum() + truth.sum() + 1)
+
+
+def tissue_loss(logits: Tensor, truth: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """Cross entropy with soft targets plus Dice of the named classes."""
+    entropy = -(truth * F.log_softmax(logits, 1)).sum(1).mean()
+    share = logits.softmax(1)
+    dice = torch.stack([soft_dice(share[:, c], truth[:, c]) for c in classes]).mean()
+    return entropy + 0.5 * dice
+
+
+def heat_loss(heat: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of the centre heat, more where there is a centre."""
+    return HEAT_WEIGHT * ((heat - truth) ** 2 * (1 + 10 * truth)).mean()
+
+
+def masked_l1(values: Tensor, truth: Tensor, inside: Tensor) -> Tensor:
+    """Smooth L1 where `inside` is 1."""
+    error = F.smooth_l1_loss(values * inside, truth * inside, beta=0.1, reduction="sum")
+    return error / (inside.sum() * values.shape[1] + 1)
+
+
+def loss(kind: str, out: Tensor, batch: Sample) -> dict[str, Tensor]:
+    """The named parts of the loss for a batch of "section" or "block" samples; their sum is trained on."""
+    if kind == "section":
+        tissue, heat, offset = out.split((FINE_CLASSES, 1, 2), 1)
+        return {
+            "tissue": tissue_loss(tissue, batch["tissue"], (BODY, 2, 3)),
+            "heat": heat_loss(heat, batch["heat"]),
+            "offset": 2 * masked_l1(offset, batch["offset"], batch["inside"]),
+        }
+    tissue, heat, level = out.split((COARSE_CLASSES, 1, 1), 1)
+    return {
+        "tissue": tissue_loss(tissue, batch["tissue"], (BODY, 2, 3, 4)),
+        "heat": heat_loss(heat, batch["heat"]),
+        "level": 2 * masked_l1(level, batch["level"], batch["inside"]),
+    }
