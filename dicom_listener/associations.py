@@ -17,14 +17,15 @@ class Door:
     """Who may open an association.
 
     `ae_title`: the title this listener answers to. `calling`: the AE titles that may call, all of them if empty.
-    `only_called`: refuse callers that ask for another title. `at_once`: open associations. Times in seconds:
-    `patience_s` for an idle peer, `handshake_s` for one that opens a socket and says nothing.
+    `only_called`: refuse callers that ask for another title. `at_once`: open associations, each of which holds a
+    database connection. Times in seconds: `patience_s` for an idle peer, `handshake_s` for one that opens a socket
+    and says nothing.
     """
 
     ae_title: str = "VFXFINDER"
     calling: tuple[str, ...] = ()
     only_called: bool = False
-    at_once: int = 50
+    at_once: int = 25
     patience_s: float = 60
     handshake_s: float = 30
 

@@ -17,6 +17,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 from dicom_listener.completeness import check_inflates, check_pixels
+from dicom_listener.part10 import file_of
 from dicom_listener.statuses import SUCCESS, DoesNotMatch, comment_of, status_of
 from vfx_finder.dicom.headers import Header, header_of, read_dataset, read_header
 from vfx_finder.domain.errors import VfxError
@@ -53,14 +54,16 @@ def on_c_store(event: Event, keeper: Keeper) -> Dataset:
 
 
 def _keep_and_record(event: Event, keeper: Keeper) -> None:
-    content = event.encoded_dataset()
+    content = file_of(event)
     header = _checked_header(event, content)
     kept = keeper.spool.keep(Uid(header.SOPInstanceUID), content)
+    calling = str(event.assoc.requestor.ae_title).strip()
     if kept.differs:
         log.warning("other-bytes-for-a-kept-instance", path=kept.path)
-        header = read_header(keeper.spool.path_of(kept.path))
-    calling = str(event.assoc.requestor.ae_title).strip()
-    keeper.receive(header.received(path=kept.path, sha256=kept.sha256, calling=calling))
+        first = read_header(keeper.spool.path_of(kept.path))
+        keeper.receive(first.received(path=kept.path, sha256=kept.sha256, calling=calling))
+    # After a difference the ledger hears what was offered, and notes it; it keeps its row of the first.
+    keeper.receive(header.received(path=kept.path, sha256=kept.offered, calling=calling))
 
 
 def _checked_header(event: Event, content: bytes) -> Header:

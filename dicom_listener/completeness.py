@@ -25,8 +25,9 @@ def check_pixels(stream: BinaryIO, transfer_syntax: str) -> None:
     `stream` stands where the header ended. Every accepted SOP Class is an image, so no pixels at all is also wrong.
     """
     order = ">" if transfer_syntax == ExplicitVRBigEndian else "<"
-    if _read(stream, f"{order}HH") not in _PIXELS:
-        raise Unreadable("The dataset has no pixel data.")
+    tag = stream.read(4)
+    if len(tag) < 4 or struct.unpack(f"{order}HH", tag) not in _PIXELS:
+        raise Unreadable("The dataset ends before its pixel data.")
     if transfer_syntax != ImplicitVRLittleEndian:
         _read(stream, "<HH")
     (length,) = _read(stream, f"{order}I")
@@ -49,7 +50,7 @@ def check_inflates(dataset: bytes) -> None:
                 break
     except zlib.error:
         raise Unreadable("The deflated dataset is damaged.") from None
-    if not inflate.eof:
+    if not inflate.eof or grown > MAX_INFLATED:
         raise Unreadable("The deflated dataset is cut short or too large.")
 
 

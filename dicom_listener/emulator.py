@@ -3,12 +3,15 @@
 Used by the demo and the tests; nothing in it knows how this listener works.
 """
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
-from pydicom import Dataset
+from pydicom import Dataset, dcmwrite
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, _config
@@ -68,9 +71,9 @@ class SendReport:
 
 @dataclass(frozen=True)
 class _Parcel:
-    """An image ready to go: its presentation context (SOP Class, transfer syntax) and identity."""
+    """A file ready to go: its presentation context (SOP Class, transfer syntax) and identity."""
 
-    image: Image
+    path: Path
     context: Context
     SOPInstanceUID: str
 
@@ -83,15 +86,16 @@ def send(
     `progress(done, total)` is called after each. Raises `Retry` when nobody answers there, `NotAllowed` when the
     peer refuses the association, `Unreadable` for a file that is not DICOM.
     """
-    parcels = [_parcel(image) for image in images]
     address = Address(host, port, called, calling)
     sent: list[Sent] = []
-    for contexts in _in_lots(sorted({parcel.context for parcel in parcels})):
-        with associated(address, contexts) as association:
-            for parcel in (one for one in parcels if one.context in contexts):
-                sent.append(_store(association, parcel))
-                if progress:
-                    progress(len(sent), len(parcels))
+    with TemporaryDirectory(prefix="vfx-modality-") as folder:
+        parcels = [_parcel(_as_file(image, Path(folder))) for image in images]
+        for contexts in _in_lots(sorted({parcel.context for parcel in parcels})):
+            with associated(address, contexts) as association:
+                for parcel in (one for one in parcels if one.context in contexts):
+                    sent.append(_store(association, parcel))
+                    if progress:
+                        progress(len(sent), len(parcels))
     return SendReport(tuple(sent))
 
 
@@ -108,7 +112,9 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     entity.connection_timeout = 10
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
-    association = entity.associate(address.host, address.port, ae_title=address.called, max_pdu=131_072)
+    association = entity.associate(
+        address.host, address.port, ae_title=address.called, max_pdu=131_072, bind_address=_own_side(address)
+    )
     if association.is_rejected:
         raise NotAllowed("The receiver refused the association.")
     # A peer that takes none of the contexts still lets us in; each image then says so.
@@ -133,19 +139,36 @@ def _is_part_10(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
-def _parcel(image: Image) -> _Parcel:
-    if isinstance(image, Dataset):
-        context = (str(image.SOPClassUID), str(image.file_meta.TransferSyntaxUID))
-        return _Parcel(image, context, str(image.SOPInstanceUID))
+def _own_side(address: Address) -> tuple[str, int]:
+    """This machine's address on the way to the peer, any port. Raises `Retry` where there is no way."""
     try:
-        meta = read_file_meta_info(image)
+        family, kind, *_, target = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:  # connecting a datagram socket sends nothing
+            probe.connect(target)
+            return str(probe.getsockname()[0]), 0
+    except OSError as error:
+        raise Retry("The receiver cannot be reached.") from error
+
+
+def _as_file(image: Image, folder: Path) -> Path:
+    """A file to send; a dataset is written in its own transfer syntax, so that it travels as it is."""
+    if isinstance(image, Path):
+        return image
+    path = folder / uuid4().hex
+    dcmwrite(path, image, enforce_file_format=True)
+    return path
+
+
+def _parcel(path: Path) -> _Parcel:
+    try:
+        meta = read_file_meta_info(path)
     except (InvalidDicomError, EOFError):
         raise Unreadable("This is not a DICOM file.") from None
     missing = [keyword for keyword in _META if keyword not in meta]
     if missing:
         raise Unreadable(f"The file meta information lacks {', '.join(missing)}.")
     context = (str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
-    return _Parcel(image, context, str(meta.MediaStorageSOPInstanceUID))
+    return _Parcel(path, context, str(meta.MediaStorageSOPInstanceUID))
 
 
 def _in_lots(contexts: Sequence[Context]) -> Iterator[Sequence[Context]]:
@@ -159,5 +182,5 @@ def _store(association: Association, parcel: _Parcel) -> Sent:
         return Sent(parcel.SOPInstanceUID, None, "The receiver does not take this kind of image.")
     if not association.is_established:
         return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
-    answer = association.send_c_store(parcel.image)
+    answer = association.send_c_store(parcel.path)
     return Sent(parcel.SOPInstanceUID, answer.get("Status"), str(answer.get("ErrorComment", "")))

@@ -1,6 +1,7 @@
 """The ear behind one port: `listening(...)` hears until its block ends."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def listening(
 
     `leave` is called in an association's own thread when that association ends.
     """
-    _quieten_pynetdicom()
+    _quieten_libraries()
     entity = entity_behind(door or Door())
     try:
         server = entity.start_server(
@@ -73,11 +74,13 @@ def _handlers(keeper: Keeper, leave: Leave | None) -> list[evt.EventHandlerType]
     return handlers
 
 
-def _quieten_pynetdicom() -> None:
-    """Its own logging prints datasets, that is patients; the events above say what an operator needs."""
+def _quieten_libraries() -> None:
+    """What they log and warn of may quote datasets, that is patients; the events above say what an operator needs."""
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
-    pynetdicom_log = logging.getLogger("pynetdicom")
-    pynetdicom_log.setLevel(logging.CRITICAL)
-    pynetdicom_log.propagate = False
+    warnings.filterwarnings("ignore", module="pydicom")
+    for name in ("pynetdicom", "pydicom"):
+        library = logging.getLogger(name)
+        library.setLevel(logging.CRITICAL)
+        library.propagate = False

@@ -32,15 +32,20 @@ _OWNER_ONLY = 0o600
 
 @dataclass(frozen=True)
 class Kept:
-    """Where an instance lies (relative to the spool) and the sha256 of that file.
+    """Where an instance lies (relative to the spool), the sha256 of that file and of the bytes that were offered.
 
-    `duplicate`: it was there before. `differs`: other bytes were offered under the same UID; the first stay.
+    `duplicate`: it was there before. The first bytes stay, whatever is offered later.
     """
 
     path: str
     sha256: str
+    offered: str
     duplicate: bool = False
-    differs: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Other bytes than the kept ones were offered under the same UID."""
+        return self.sha256 != self.offered
 
 
 class Spool:
@@ -68,9 +73,9 @@ class Spool:
             # Also for a duplicate: whoever wrote it may not have reached this line yet.
             _sync_folder((self.root / path).parent)
             if is_new:
-                return Kept(path, digest)
+                return Kept(path, digest, digest)
             first = hashlib.sha256((self.root / path).read_bytes()).hexdigest()
-        return Kept(path, first, duplicate=True, differs=first != digest)
+        return Kept(path, first, digest, duplicate=True)
 
     def path_of(self, path: str) -> Path:
         """The file that `Kept.path` names. Raises `Broken` for anything that `keep` did not make."""

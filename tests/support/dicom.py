@@ -54,11 +54,11 @@ class Grid:
     """
 
     slices: int = 8
-    rows: int = 16
-    columns: int = 16
+    rows: int = 32
+    columns: int = 32
     spacing: tuple[float, float] = (1.0, 1.0)
     orientation: tuple[float, ...] = AXIAL
-    origin: tuple[float, float, float] = (-8.0, -8.0, 0.0)
+    origin: tuple[float, float, float] = (-16.0, -16.0, 0.0)
     step: tuple[float, float, float] = (0.0, 0.0, 2.0)
 
     def position(self, number: int) -> list[float]:
@@ -159,16 +159,9 @@ def recoded(dataset: FileDataset, transfer_syntax: UID) -> FileDataset:
 
 
 def encoded(dataset: FileDataset) -> bytes:
-    """The whole file: preamble, file meta information, dataset (DICOM PS3.10 section 7)."""
+    """The whole file: preamble, file meta information as it stands, dataset (DICOM PS3.10 section 7)."""
     buffer = BytesIO()
-    syntax = dataset.file_meta.TransferSyntaxUID
-    dcmwrite(
-        buffer,
-        dataset,
-        enforce_file_format=True,
-        implicit_vr=syntax.is_implicit_VR,
-        little_endian=syntax.is_little_endian,
-    )
+    dcmwrite(buffer, dataset)
     return buffer.getvalue()
 
 
@@ -224,6 +217,8 @@ def _image(order: Order, sop_class: UID, modality: str, series: str, number: int
     """Patient, study, series and general image modules, without pixels."""
     instance = stable_uid(order.name, series, number)
     meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength, meta.FileMetaInformationVersion = 0, b"\x00\x01"
+    meta.ImplementationClassUID = stable_uid("synthetic modality")
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = instance
     meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian

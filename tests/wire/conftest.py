@@ -1,0 +1,75 @@
+"""A real listener on a free port of loopback, with its rows in memory unless a test asks for the real ledger."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dicom_listener import emulator
+from dicom_listener.associations import Door
+from dicom_listener.c_store import Keeper
+from dicom_listener.emulator import Address, SendReport
+from dicom_listener.server import listening
+from vfx_finder.domain.study import Instance
+from vfx_finder.spool import Spool
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass
+class Ear:
+    """A listener under test. A row is taken only if its file is already there: never a row without a file."""
+
+    port: int
+    spool: Spool
+    rows: list[Instance] = field(default_factory=list)
+
+    def send(self, *images: emulator.Image, calling: str = "CT_SCANNER") -> SendReport:
+        """Send these with the emulated modality."""
+        return emulator.send(images, LOOPBACK, self.port, calling, "VFXFINDER")
+
+    def address(self, calling: str = "CT_SCANNER", called: str = "VFXFINDER") -> Address:
+        return Address(LOOPBACK, self.port, called, calling)
+
+    def echoes(self, calling: str = "PACS") -> bool:
+        return emulator.echo(self.address(calling))
+
+    def kept(self, number: int = -1) -> bytes:
+        """The file behind a row."""
+        return self.spool.read(self.rows[number].path)
+
+    @property
+    def files(self) -> set[str]:
+        """Everything in the spool, finished or not."""
+        return {file.relative_to(self.spool.root).as_posix() for file in self.spool.root.rglob("*") if file.is_file()}
+
+
+Open = Callable[..., "contextmanager[Ear]"]
+
+
+@pytest.fixture
+def open_ear(tmp_path: Path):
+    """Open a listener with this door, and perhaps with a `receive` that is not the list of rows."""
+
+    @contextmanager
+    def opened(door: Door | None = None, receive: Callable[[Instance], object] | None = None) -> Iterator[Ear]:
+        ear = Ear(0, Spool(tmp_path / "spool"))
+
+        def row(instance: Instance) -> None:
+            assert ear.spool.path_of(instance.path).is_file(), "a row before its file"
+            ear.rows.append(instance)
+
+        with listening((LOOPBACK, 0), Keeper(ear.spool, receive or row), door) as here:
+            ear.port = here.port
+            yield ear
+
+    return opened
+
+
+@pytest.fixture
+def ear(open_ear) -> Iterator[Ear]:
+    """A listener that lets everybody in."""
+    with open_ear() as opened:
+        yield opened

@@ -1,0 +1,170 @@
+"""Damaged, cut, forged and random datasets: each gets a status, none becomes a row without a file, the ear lives."""
+
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import uid
+from pydicom.dataset import FileDataset
+from pydicom.uid import UID, generate_uid
+
+from dicom_listener import completeness
+from tests.support import dicom
+from tests.wire.conftest import Ear
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # pydicom also warns of what it then refuses
+
+CANNOT_UNDERSTAND = 0xC000
+DOES_NOT_MATCH = 0xA900
+FAILURES = {CANNOT_UNDERSTAND, DOES_NOT_MATCH}
+SYNTAXES = (
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian,
+    uid.JPEGLSLossless,
+)
+MUTANTS_A_SYNTAX = 30
+
+
+def damaged(folder: Path, change, syntax: UID = uid.ExplicitVRLittleEndian, name: str = "damaged.dcm") -> Path:
+    """A CT slice whose dataset, not its file meta information, went through `change`."""
+    file = dicom.encoded(dicom.recoded(dicom.ct_slice(), syntax))
+    dataset = dicom.dataset_bytes(file)
+    path = folder / name
+    path.write_bytes(file[: len(file) - len(dataset)] + change(dataset))
+    return path
+
+
+def status_of(ear: Ear, *images) -> list[int | None]:
+    return [one.status for one in ear.send(*images).sent]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_an_instance_cut_short_is_refused_wherever_the_cut_lies(ear: Ear, tmp_path: Path, syntax: UID):
+    """A success for half an image would be the sender's leave to delete the only whole one."""
+    whole = len(dicom.dataset_bytes(dicom.encoded(dicom.recoded(dicom.ct_slice(), syntax))))
+    cuts = np.linspace(8, whole - 9, 12).astype(int)
+    paths = [damaged(tmp_path, lambda data, at=at: data[:at], syntax, f"{at}.dcm") for at in cuts]
+    assert status_of(ear, *paths) == [CANNOT_UNDERSTAND] * len(paths)
+    assert ear.rows == []
+    assert ear.files == set()
+    assert status_of(ear, damaged(tmp_path, lambda data: data, syntax)) == [0]
+
+
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID"])
+def test_a_missing_or_malformed_uid_is_refused(ear: Ear, tmp_path: Path, keyword: str):
+    """An image that says not which one it is, or of whom, cannot be put anywhere."""
+    bad = (None, "", "not a uid", "1.2.3.04", "1." * 40 + "1", "../../../etc/passwd")
+    paths = [dicom.write(_with(keyword, value), tmp_path, f"{number}.dcm") for number, value in enumerate(bad)]
+    assert status_of(ear, *paths) == [CANNOT_UNDERSTAND] * len(bad)
+    assert ear.files == set()
+
+
+def test_no_pixels_is_no_image(ear: Ear):
+    """Every accepted kind is an image; a header alone is refused with that reason."""
+    (refused,) = ear.send(dicom.ct_slice(PixelData=None)).refused
+    assert (refused.status, refused.comment) == (CANNOT_UNDERSTAND, "The dataset ends before its pixel data.")
+
+
+def test_a_dataset_that_is_not_the_announced_instance_is_refused(ear: Ear, tmp_path: Path):
+    """Request and dataset must name the same instance (DICOM PS3.4 table B.2-1, A9xx)."""
+    other_instance, other_class = dicom.ct_slice(), dicom.ct_slice(number=1)
+    other_instance.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    other_class.file_meta.MediaStorageSOPClassUID = uid.EnhancedCTImageStorage
+    paths = [dicom.write(other_instance, tmp_path, "a.dcm"), dicom.write(other_class, tmp_path, "b.dcm")]
+    assert status_of(ear, *paths) == [DOES_NOT_MATCH] * 2
+    assert ear.rows == []
+
+
+def test_text_and_noise_are_refused(ear: Ear, tmp_path: Path):
+    """A letter to the editor, zeros, and random bytes where a dataset should be."""
+    noise = np.random.default_rng(7).bytes(3000)
+    contents = (b"To whom it may concern, " * 40, bytes(2048), noise, b"\x00", b"\xff" * 600)
+    paths = [damaged(tmp_path, lambda _, new=new: new, name=f"{n}.dcm") for n, new in enumerate(contents)]
+    assert status_of(ear, *paths) == [CANNOT_UNDERSTAND] * len(paths)
+    assert not ear.send(dicom.ct_slice()).refused
+
+
+def test_a_deflated_bomb_does_not_fill_the_memory(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A small dataset that inflates without end is refused at a limit."""
+    monkeypatch.setattr(completeness, "MAX_INFLATED", 1000)
+    path = damaged(tmp_path, lambda data: data, uid.DeflatedExplicitVRLittleEndian)
+    assert status_of(ear, path) == [CANNOT_UNDERSTAND]
+    assert ear.files == set()
+
+
+def test_deeply_nested_sequences_do_not_exhaust_the_stack(ear: Ear, tmp_path: Path):
+    """Fifty thousand sequences inside each other are an attack, not an image."""
+    deep = struct.pack("<HH2sHI", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
+    path = damaged(tmp_path, lambda data: deep * 50_000 + data)
+    assert status_of(ear, path) == [CANNOT_UNDERSTAND]
+    assert ear.echoes()
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax: UID):
+    """Bytes flipped, cut, doubled, overwritten: a status for each, a whole file behind every row, and echo at the end."""
+    random = np.random.default_rng(20261121)
+    paths = [damaged(tmp_path, lambda data: mutated(data, random), syntax, f"{n}.dcm") for n in range(MUTANTS_A_SYNTAX)]
+    statuses = status_of(ear, *paths)
+    assert None not in statuses
+    assert set(statuses) <= FAILURES | {0}
+    assert FAILURES & set(statuses), "the mutations are too gentle to mean anything"
+    assert len(ear.rows) >= statuses.count(0)
+    for row in ear.rows:
+        assert ear.spool.path_of(row.path).is_file()
+    assert {row.path for row in ear.rows} == ear.files
+    assert {hashlib.sha256(ear.spool.read(path)).hexdigest() for path in ear.files} <= {row.sha256 for row in ear.rows}
+    assert ear.echoes()
+
+
+def _with(keyword: str, value: str | None) -> FileDataset:
+    """A CT slice with this value, whatever its VR allows; its file meta information stays right."""
+    image = dicom.ct_slice()
+    tag = image.data_element(keyword).tag
+    del image[tag]
+    if value is not None:
+        image.add_new(tag, "LO", value)
+    return image
+
+
+def mutated(data: bytes, random: np.random.Generator) -> bytes:
+    """One to four wounds, mostly in the header, where a parser can stumble."""
+    wounds = (_flip, _cut_out, _double, _forge_length, _truncate)
+    for _ in range(random.integers(1, 5)):
+        data = wounds[random.integers(len(wounds))](data, random)
+    return data
+
+
+def _place(data: bytes, random: np.random.Generator) -> int:
+    return int(random.integers(max(1, min(len(data), 1200))))
+
+
+def _flip(data: bytes, random: np.random.Generator) -> bytes:
+    at = _place(data, random)
+    return data[:at] + bytes([int(random.integers(256))]) + data[at + 1 :]
+
+
+def _cut_out(data: bytes, random: np.random.Generator) -> bytes:
+    at = _place(data, random)
+    return data[:at] + data[at + int(random.integers(1, 60)) :]
+
+
+def _double(data: bytes, random: np.random.Generator) -> bytes:
+    at = _place(data, random)
+    return data[: at + 40] + data[at:]
+
+
+def _forge_length(data: bytes, random: np.random.Generator) -> bytes:
+    at = _place(data, random)
+    length = (0xFFFFFFFF, 0x7FFFFFFF, 0, 3)[random.integers(4)]
+    return data[:at] + struct.pack("<I", length) + data[at + 4 :]
+
+
+def _truncate(data: bytes, random: np.random.Generator) -> bytes:
+    return data[: int(random.integers(len(data) // 2, len(data) + 1))]
