@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     secure_cookies: bool = False
     """True behind TLS: cookies are then sent over https only."""
 
-    stalled_seconds: Annotated[float, Field(gt=1)] = 30.0
+    stalled_seconds: Annotated[float, Field(gt=0)] = 15.0
     """A worker without a heartbeat for this long is dead and its study is given to another."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
