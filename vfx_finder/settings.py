@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "django_htmx",
     "procrastinate.contrib.django",
     "vfx_finder.accounts",
     "vfx_finder.ledger",
@@ -55,6 +54,8 @@ INSTALLED_APPS = [
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 MIDDLEWARE = [
+    "vfx_finder.web.middleware.CorrelationId",
+    "vfx_finder.web.middleware.NeverStored",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -62,10 +63,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "vfx_finder.web.middleware.Doors",
+    "vfx_finder.web.middleware.Errors",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -78,7 +79,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "csp.context_processors.nonce",
+                "vfx_finder.web.context.base_page",
             ],
         },
     }
@@ -86,8 +87,9 @@ TEMPLATES = [
 
 ROOT_URLCONF = "vfx_finder.web.urls"
 WSGI_APPLICATION = "vfx_finder.web.wsgi.application"
-STATIC_URL = "static/"
+STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
+CSRF_FAILURE_VIEW = "vfx_finder.web.problems.csrf_failed"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -104,6 +106,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "vfx_finder.web.problems.too_many_attempts"
 
 SESSION_COOKIE_AGE = 8 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -114,7 +117,7 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF],
         "style-src": [SELF],
         "script-src": [SELF],
         "object-src": [NONE],

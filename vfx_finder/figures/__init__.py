@@ -1,4 +1,4 @@
-"""What the pages of several roles share: the sagittal figure, the spine strip, the 90-day clock, how people are written.
+"""What the pages of several roles share: sagittal figure, spine strip, 90-day clock, and how people are written.
 
 Pure view-models and their templates; no rows.
 """

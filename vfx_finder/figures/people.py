@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from vfx_finder.domain.age import age_at_study, parse_date
 from vfx_finder.domain.study import Patient
@@ -24,17 +25,43 @@ class Person:
         return self.age is None
 
 
+class PatientHeaders(Protocol):
+    """Anything that carries a patient's headers as sent: a study's row, a referral's row."""
+
+    PatientID: str
+    IssuerOfPatientID: str
+    PatientName: str
+    PatientBirthDate: str
+    PatientSex: str
+
+
+def patient_of(row: PatientHeaders) -> Patient:
+    """The patient that a row speaks of; a row without PatientAge has none."""
+    return Patient(
+        PatientID=row.PatientID,
+        IssuerOfPatientID=row.IssuerOfPatientID,
+        PatientName=row.PatientName,
+        PatientBirthDate=row.PatientBirthDate,
+        PatientSex=row.PatientSex,
+        PatientAge=getattr(row, "PatientAge", ""),
+    )
+
+
 def person(patient: Patient, StudyDate: str) -> Person:
     """Name (PN, PS3.5 section 6.2.1: components split by ^), PatientID, and the age on the day of the study."""
-    age = age_at_study(patient, StudyDate)
+    return person_aged(patient, age_at_study(patient, StudyDate))
+
+
+def person_aged(patient: Patient, age: int | None) -> Person:
+    """The same with an age that is already known, or known to be unknown."""
     years = f"{age} y" if age is not None else "age ?"
     sex = _SEX.get(patient.PatientSex.strip().upper(), "sex not stated")
     return Person(written_name(patient.PatientName) or patient.PatientID, patient.PatientID, age, f"{years}, {sex}")
 
 
 def written_name(PatientName: str) -> str:
-    """ "DOE^JANE^^DR" as "DOE, Jane": family name as sent, given names with capitals; ideographic groups are left out."""
-    family, _, rest = PatientName.split("=")[0].partition("^")
+    """ "DOE^JANE^^DR" as "DOE, Jane": family name as sent, given names with capitals, no ideographic groups."""
+    family, _, rest = PatientName.split("=", maxsplit=1)[0].partition("^")
     given = " ".join(part for part in rest.split("^")[:2] if part.strip())
     given = given.title() if given.isupper() else given
     return ", ".join(part.strip() for part in (family, given) if part.strip())

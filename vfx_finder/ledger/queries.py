@@ -10,7 +10,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
-from vfx_finder.ledger.documents import analysis_of
+from vfx_finder.domain.spine import Level
+from vfx_finder.ledger.documents import Document, analysis_of
 from vfx_finder.ledger.models import (
     AnalysisRecord,
     AuditEvent,
@@ -30,6 +31,17 @@ def worklist() -> QuerySet[Case]:
     """Studies that await a radiologist, most severe first, then most deformed, then the one waiting longest."""
     waiting = Case.objects.filter(state=CaseState.AWAITING_REVIEW)
     return waiting.order_by("-max_grade", "-spinal_deformity_index", "finished_at", "pk")
+
+
+def grades_found(case_ids: Iterable[int]) -> dict[int, dict[Level, int]]:
+    """By study: the Genant grade of every level that the present analysis graded, 0 where nothing is broken."""
+    records = AnalysisRecord.objects.filter(case_id__in=list(case_ids), generation=F("case__generation"))
+    found = records.values_list("case_id", "document__findings")
+    return {case_id: {_level(row): row["grade"] for row in rows if row["grade"] is not None} for case_id, rows in found}
+
+
+def _level(finding: Document) -> Level:
+    return Level(finding["vertebra"]["level"]["level"])
 
 
 def next_to_review(after: int) -> Case | None:

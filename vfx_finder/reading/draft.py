@@ -1,4 +1,4 @@
-"""What a radiologist has chosen so far on the study page: read from the form, shifted by a level, turned into decisions.
+"""What a radiologist has chosen so far on the study page: read from the form, shifted by a level, decided.
 
 Nothing here is stored: the page carries the draft, and only signing writes.
 """
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vfx_finder.domain.finding import Finding
-from vfx_finder.domain.review import Decision, RejectReason, VertebraDecision
+from vfx_finder.domain.review import ConfirmedFracture, Decision, RejectReason, ReviewOutcome, VertebraDecision
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
+from vfx_finder.ledger.documents import decisions_of
+from vfx_finder.ledger.queries import StudyFile
 
 _RARE = frozenset({Level.T13, Level.L6})
 _NOTE_LENGTH = 200
@@ -90,6 +92,15 @@ class Draft:
         order = _numbering(self.rows)
         return Draft(tuple(replace(row, level=order[order.index(row.level) + by]) for row in self.rows))
 
+    def outcome(self) -> ReviewOutcome:
+        """What the draft adds up to, also while it has problems."""
+        order = list(Level)
+        found = (ConfirmedFracture(row.level, row.grade or 0, row.finding.deformity) for row in self.fractures)
+        return ReviewOutcome(
+            tuple(sorted(found, key=lambda fracture: order.index(fracture.level))),
+            any(row.reason is RejectReason.PATHOLOGICAL_SUSPECTED for row in self.rows),
+        )
+
     def decisions(self) -> tuple[VertebraDecision, ...]:
         """What is signed: every vertebra that the software or the reader graded. Call only without `problems`."""
         return tuple(_decision(row) for row in self.rows if row.grade is not None or row.is_rejected)
@@ -100,6 +111,23 @@ def proposed(findings: Sequence[Finding]) -> Draft:
     return Draft(
         tuple(Row(index, found, found.vertebra.level.level, found.grade) for index, found in enumerate(findings))
     )
+
+
+def as_it_stands(file: StudyFile) -> Draft:
+    """As signed where a review is there, as the software proposes where none is; empty without an analysis."""
+    if file.analysis is None:
+        return Draft(())
+    if file.review is None:
+        return proposed(file.analysis.findings)
+    decided = {decision.original_level: decision for decision in decisions_of(file.review.document)}
+    return Draft(tuple(_as_signed(row, decided) for row in proposed(file.analysis.findings).rows))
+
+
+def _as_signed(row: Row, decided: Mapping[Level, VertebraDecision]) -> Row:
+    said = decided.get(row.level)
+    if said is None:
+        return row
+    return replace(row, level=said.level, grade=said.grade, decision=said.decision, reason=said.reason, note=said.note)
 
 
 def from_form(findings: Sequence[Finding], form: Mapping[str, str]) -> Draft:

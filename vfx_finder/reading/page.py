@@ -1,12 +1,18 @@
 """The study page as plain words and numbers, ready for the template."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vfx_finder.domain.review import RejectReason
+from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.guidance import report_text
+from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
+from vfx_finder.domain.review import RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
 from vfx_finder.domain.study import Reason
-from vfx_finder.figures.sagittal import Mark
+from vfx_finder.figures.people import Person, patient_of, person, written_date
+from vfx_finder.figures.sagittal import Figure, Mark, figure
+from vfx_finder.ledger.models import SignedReview
+from vfx_finder.ledger.queries import StudyFile
 from vfx_finder.reading.draft import Draft, Row
 
 _SURE = 0.9
@@ -22,6 +28,110 @@ _WHY_NOT: Mapping[Reason, str] = {
     Reason.NOT_MEASURABLE: "Could not be measured",
     Reason.OUTSIDE_GRADED_LEVELS: "Outside T4 to L4: not graded",
 }
+
+
+_CLOSED_BECAUSE: Mapping[CaseState, str] = {
+    CaseState.REVIEWED: "Signed. What is signed stays as it is; a correction belongs in the report of record.",
+    CaseState.ANALYSED_CLEAR: "No suspected fracture of grade 2 or more: not on the worklist, nothing to sign. "
+    "This does not exclude a fracture.",
+    CaseState.RECEIVING: "More images are arriving: this study will be analysed again.",
+    CaseState.SETTLED: "Waiting to be analysed again.",
+    CaseState.UNSUITABLE: "This study could not be analysed: read it in PACS.",
+    CaseState.FAILED: "The analysis failed and stands on the operator's list: read it in PACS.",
+}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Where a study stands among those that wait: place 0 where it is not one of them."""
+
+    place: int
+    total: int
+    next_id: int | None
+
+    @classmethod
+    def around(cls, case_id: int, order: Sequence[int]) -> "Waiting":
+        """Place and successor in the worklist's order; after the last comes the first again."""
+        if case_id not in order:
+            return cls(0, len(order), order[0] if order else None)
+        at = order.index(case_id)
+        following = [*order[at + 1 :], *order[:at]]
+        return cls(at + 1, len(order), following[0] if following else None)
+
+
+@dataclass(frozen=True)
+class ShownStudy:
+    """The words of the header."""
+
+    study: str
+    study_date: str
+    accession: str
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Everything that the study page shows."""
+
+    study_id: int
+    analysis_id: int | None
+    patient: Person
+    study: ShownStudy
+    is_open: bool
+    closed_because: str
+    waiting: Waiting
+    rows: "tuple[ShownRow, ...]"
+    reasons: tuple[RejectReason, ...]
+    figure: Figure | None
+    report: str
+    problems: tuple[str, ...]
+    will_sign: str
+    route: str
+    may_shift_up: bool
+    may_shift_down: bool
+
+
+def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
+    """The page of one study with this draft."""
+    case, analysis = file.case, file.analysis
+    who = person(patient_of(case), case.StudyDate)
+    eligible, reached = eligibility(who.age), draft.outcome()
+    picture = analysis.picture if analysis else None
+    state = CaseState(case.state)
+    return StudyPage(
+        study_id=case.pk,
+        analysis_id=file.record.pk if file.record else None,
+        patient=who,
+        study=ShownStudy(
+            case.StudyDescription or f"{case.Modality} study",
+            written_date(case.StudyDate),
+            case.AccessionNumber,
+            case.patient_conflict,
+        ),
+        is_open=state is CaseState.AWAITING_REVIEW,
+        closed_because=_CLOSED_BECAUSE.get(state, ""),
+        waiting=waiting,
+        rows=shown_rows(draft),
+        reasons=tuple(RejectReason),
+        figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
+        report=report_text(reached, eligible),
+        problems=draft.problems,
+        will_sign=will_sign(draft),
+        route=_will_go(reached, eligible),
+        may_shift_up=draft.may_shift(-1),
+        may_shift_down=draft.may_shift(1),
+    )
+
+
+def went_to(signed: SignedReview) -> str:
+    """Where the patient of a signed study went, in one sentence."""
+    return f"{Route(signed.route).label}."
+
+
+def _will_go(reached: ReviewOutcome, eligible: Eligibility) -> str:
+    there = route(reached, eligible)
+    asked = " Age not known: the nurse asks first." if there.hold else ""
+    return f"Goes to: {there.route.label}.{asked}"
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,6 @@ TIER: Final[dict[Tier, str]] = {
     Tier.C: "Grade 1 only",
 }
 
-VERB: Final[dict[str, str]] = {}
-
 PATHWAY: Final = tuple(state for state in ReferralState if state is not ReferralState.NOT_FOR_FLS)
 
 

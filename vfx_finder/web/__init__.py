@@ -1,1 +1,1 @@
-"""Composition root of the web process: addresses, middleware, the base page, sign-in, health, and the operator's pages."""
+"""Composition root of the web process: addresses, middleware, base page, sign-in, health, and the operator's pages."""

@@ -1,4 +1,4 @@
-"""Which permission opens which page: one table, deny by default. An address that is not listed here opens for nobody."""
+"""Which permission opens which page: one table, deny by default. An address not listed here opens for nobody."""
 
 from typing import Final
 

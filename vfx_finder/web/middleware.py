@@ -24,7 +24,7 @@ _log = structlog.get_logger("web")
 
 
 class CorrelationId:
-    """Gives every request an id: the caller's where it sends a decent one, else a new one; logs and answers carry it."""
+    """Gives every request an id, the caller's where it sends a decent one; logs and answers carry it."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer

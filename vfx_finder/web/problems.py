@@ -19,7 +19,7 @@ def not_allowed(request: HttpRequest, _error: Exception | None = None) -> HttpRe
     )
 
 
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django names it
     """403: the form was not sent from a page of this system, or the page is too old."""
     return _page(
         request,

@@ -81,10 +81,10 @@
     const drop = () => { from = null; stage.classList.remove("dragging"); };
     stage.addEventListener("pointerup", drop);
     stage.addEventListener("pointercancel", drop);
-    const picture = new Image();
-    picture.onload = () => { pictureSeen = true; };
-    picture.onerror = () => { document.getElementById("caption").textContent = "The picture could not be loaded: read the study in PACS."; };
-    picture.src = svg.querySelector("image").getAttribute("href");
+    svg.querySelector("image").decode().then(
+      () => { pictureSeen = true; },
+      () => { document.getElementById("caption").textContent = "The picture could not be loaded: read the study in PACS."; },
+    );
   }
 
   // ---- which vertebra ----

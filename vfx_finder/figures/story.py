@@ -1,0 +1,65 @@
+"""The audit trail as a person reads it: when, what, who."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+VERB_WORDS: Mapping[str, str] = {
+    "received": "First image received",
+    "settled": "All images received; analysis asked for",
+    "reopened": "More images arrived; to be analysed again",
+    "duplicate-with-other-bytes": "An image arrived twice with different content; the first was kept",
+    "patient-conflict": "Images name different patients",
+    "instance-after-review": "Another image arrived after signing",
+    "analysed": "Analysed",
+    "failed": "Analysis failed",
+    "retried": "Analysis asked for again",
+    "signed": "Review signed",
+    "referred": "Referred to the Fracture Liaison Service",
+    "escalated": "Another study added fractures",
+    "known-no-new-referral": "Already known: no new referral",
+    "moved": "Moved along the pathway",
+    "noted": "Note written",
+    "age-answered": "Age answered",
+}
+
+
+class Told(Protocol):
+    """What the story needs of an audit event."""
+
+    at: datetime
+    verb: str
+    name: str
+    role: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event: when, what in words, and by whom."""
+
+    at: datetime
+    words: str
+    who: str
+
+
+def story(events: Iterable[Told]) -> tuple[Line, ...]:
+    """Events in words, newest first."""
+    lines = [Line(event.at, _words(event), f"{event.name} ({event.role})") for event in events]
+    return tuple(reversed(lines))
+
+
+def _words(event: Told) -> str:
+    said = VERB_WORDS.get(event.verb, event.verb.replace("-", " ").capitalize())
+    detail = event.detail
+    if "was" in detail and "is" in detail:
+        said = f"{_plain(detail['was'])} to {_plain(detail['is'])}".capitalize()
+    extra = [_plain(detail[key]) for key in ("state", "reason", "route") if detail.get(key)]
+    if event.verb == "age-answered":
+        extra.append(f"{detail.get('age')} years")
+    return f"{said}: {', '.join(extra)}" if extra else said
+
+
+def _plain(code: object) -> str:
+    return str(code).replace("-", " ")

@@ -1,0 +1,100 @@
+"""The radiologist's addresses. Reads through `ledger.queries`, writes through `actions.review`."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from vfx_finder.actions import review as signing
+from vfx_finder.domain.errors import WrongState
+from vfx_finder.domain.review import Review
+from vfx_finder.ledger import queries
+from vfx_finder.reading import draft as drafts
+from vfx_finder.reading import lists
+from vfx_finder.reading.draft import Draft
+from vfx_finder.reading.page import Waiting, page_of, went_to
+
+_SHIFTS = {"-1": -1, "1": 1}
+
+
+@require_safe
+def worklist(request: HttpRequest) -> HttpResponse:
+    """Suspected fractures, most severe first."""
+    cases = list(queries.worklist())
+    grades = queries.grades_found(case.pk for case in cases)
+    rows = [lists.waiting_row(case, grades.get(case.pk, {}), timezone.now()) for case in cases]
+    return render(request, "reading/worklist.html", {"rows": rows})
+
+
+@require_safe
+def signed(request: HttpRequest) -> HttpResponse:
+    """What has been signed, newest first."""
+    rows = [lists.signed_row(review) for review in queries.signed_reviews()]
+    return render(request, "reading/signed.html", {"rows": rows})
+
+
+@require_safe
+def study(request: HttpRequest, case_id: int) -> HttpResponse:
+    """One study with the draft that the software proposes, or as it was signed."""
+    file = _file(case_id)
+    return _show(request, file, drafts.as_it_stands(file))
+
+
+@require_safe
+def picture(_request: HttpRequest, case_id: int) -> HttpResponse:
+    """The sagittal picture as PNG."""
+    png = queries.picture(case_id)
+    if png is None:
+        raise Http404
+    return HttpResponse(png, content_type="image/png")
+
+
+@require_POST
+def draft(request: HttpRequest, case_id: int) -> HttpResponse:
+    """The page again with what the form says, and every level shifted where that was asked. Writes nothing."""
+    file = _file(case_id)
+    changed = drafts.from_form(_findings(file), request.POST.dict())
+    return _show(request, file, changed.shifted(_SHIFTS.get(request.POST.get("shift", ""), 0)))
+
+
+@require_POST
+def sign(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Sign what the form says and go on to the next study; a draft with problems comes back unsigned."""
+    file = _file(case_id)
+    chosen = drafts.from_form(_findings(file), request.POST.dict())
+    if chosen.problems:
+        return _show(request, file, chosen, status=422)
+    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
+    review = Review(chosen.decisions(), actor.name, now)
+    done = signing.sign(case_id, review, actor, now, analysis_id=_analysis_on_screen(request))
+    messages.success(request, f"Signed. {went_to(done)}", extra_tags="good")
+    following = queries.next_to_review(case_id)
+    return redirect("study", following.pk) if following else redirect("worklist")
+
+
+def _file(case_id: int) -> queries.StudyFile:
+    file = queries.study(case_id)
+    if file is None:
+        raise Http404
+    return file
+
+
+def _findings(file: queries.StudyFile) -> tuple[drafts.Finding, ...]:
+    if file.analysis is None or file.analysis.patient is None:
+        raise WrongState("This study has no findings to review now.")
+    return file.analysis.findings
+
+
+def _analysis_on_screen(request: HttpRequest) -> int:
+    """The analysis that the page showed; a form without one signs nothing."""
+    sent = request.POST.get("analysis", "")
+    if not sent.isdecimal():
+        raise WrongState("The page did not say which analysis it showed.")
+    return int(sent)
+
+
+def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: int = 200) -> HttpResponse:
+    order = list(queries.worklist().values_list("pk", flat=True))
+    page = page_of(file, chosen, Waiting.around(file.case.pk, order))
+    return render(request, "reading/study.html", {"page": page}, status=status)
