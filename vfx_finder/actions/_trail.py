@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from vfx_finder.domain.actor import Actor
 from vfx_finder.ledger.models import AuditEvent, Case, Referral
@@ -23,16 +24,17 @@ class Act:
 
 def tell(act: Act, verb: str, case: Case, detail: Detail | None = None, *, referral: Referral | None = None) -> None:
     """Append one event about a study, and a referral where one is meant. `detail` never carries identifiers."""
-    person = act.actor.user_id is not None
     AuditEvent.objects.create(
-        at=act.now,
-        user_id=act.actor.user_id,
-        process="" if person else act.actor.name,
-        name=act.actor.name,
-        role=act.actor.role,
-        verb=verb,
-        case=case,
-        referral=referral,
-        correlation_id=case.correlation_id,
-        detail=detail or {},
+        **_who(act), verb=verb, case=case, referral=referral, correlation_id=case.correlation_id, detail=detail or {}
     )
+
+
+def note(act: Act, verb: str, detail: Detail | None = None) -> None:
+    """Append one event that belongs to no study. `detail` never carries identifiers."""
+    AuditEvent.objects.create(**_who(act), verb=verb, detail=detail or {})
+
+
+def _who(act: Act) -> dict[str, Any]:
+    actor = act.actor
+    process = "" if actor.user_id is not None else actor.name
+    return {"at": act.now, "user_id": actor.user_id, "process": process, "name": actor.name, "role": actor.role}

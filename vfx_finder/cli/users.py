@@ -1,7 +1,79 @@
-"""`vfx-finder users`."""
+"""`vfx-finder users`: who may sign in."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from vfx_finder.domain.roles import Role
+
+console = Console(highlight=False)
+users = typer.Typer(help="Who may sign in: add, list, password. There are no default accounts.", no_args_is_help=True)
+
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add `users` to the command line."""
+    app.add_typer(users, name="users")
+
+
+@users.command()
+def add(
+    name: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    role: Annotated[Role, typer.Option(help="radiologist, nurse or operator")],
+    full_name: Annotated[str, typer.Option(help="Shown beside what this person signs.")] = "",
+    password_stdin: FromStdin = False,
+) -> None:
+    """Add a person with one role; the password is asked for."""
+    with _ledger():
+        from vfx_finder.actions import accounts
+
+        accounts.add(name, role, _password(password_stdin), datetime.now(UTC), full_name=full_name)
+    console.print(f"{name} can sign in as {role}.")
+
+
+@users.command("list")
+def list_users() -> None:
+    """List who may sign in."""
+    with _ledger():
+        from vfx_finder.accounts.models import User
+
+        table = Table("name", "role", "full name", "last sign-in")
+        for user in User.objects.order_by("username"):
+            last = f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "never"
+            table.add_row(user.username, user.role, user.get_full_name(), last)
+    console.print(table)
+
+
+@users.command()
+def password(name: str, password_stdin: FromStdin = False) -> None:
+    """Change a person's password; it is asked for."""
+    with _ledger():
+        from vfx_finder.actions import accounts
+
+        accounts.set_password(name, _password(password_stdin), datetime.now(UTC))
+    console.print(f"{name} has a new password.")
+
+
+@contextmanager
+def _ledger() -> Iterator[None]:
+    """The database, started for the moment where nothing runs yet."""
+    from vfx_finder.cli._system import database, migrate
+    from vfx_finder.config import load
+
+    settings = load()
+    with database(settings):
+        migrate(settings)
+        yield
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

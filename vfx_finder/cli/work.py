@@ -1,7 +1,34 @@
-"""`vfx-finder work`."""
+"""`vfx-finder work`: a worker alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from vfx_finder.domain.finding import Analysis
 
 
 def register(app: typer.Typer) -> None:
     """Add `work` to the command line."""
+    app.command()(work)
+
+
+def work() -> None:
+    """Settle and analyse received studies until stopped. As many workers may run, on as many machines, as you like."""
+    from vfx_finder import bootstrap
+
+    settings = bootstrap.begin()
+    bootstrap.require_database(settings)
+    # Tables can be imported only after Django is set up, networks only here.
+    from models import catalogue
+    from pipelines.study import analyse
+    from pipelines.worker import work as work_on
+
+    models = catalogue.load()
+
+    def analyse_files(files: Sequence[Path]) -> "Analysis":
+        return analyse(files, models)
+
+    work_on(settings, analyse_files)

@@ -1,0 +1,119 @@
+"""The whole system on one machine: database, listener, worker and pages, as `up` and `demo` run it."""
+
+import fcntl
+import http.client
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+
+from vfx_finder import bootstrap, embedded_postgres
+from vfx_finder.cli._supervisor import Part, Supervisor, supervising
+from vfx_finder.config import Settings
+from vfx_finder.domain.errors import Broken
+
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+@contextmanager
+def running_system(settings: Settings) -> Iterator[Supervisor]:
+    """Everything running and migrated during the block. Django is set up in this process too.
+
+    Raises `Broken` where another `up` runs on the same data directory, or a part does not come up.
+    """
+    with _only_one(settings), database(settings):
+        migrate(settings)
+        with supervising(_parts(settings), settings.log_dir) as supervisor:
+            yield supervisor
+
+
+def database(settings: Settings) -> AbstractContextManager[object]:
+    """The private PostgreSQL running during the block; nothing is started where an address was given."""
+    if settings.database_url:
+        return nullcontext()
+    return embedded_postgres.running(settings.postgres_dir)
+
+
+def migrate(settings: Settings) -> None:
+    """Set Django up in this process and bring the tables to this version of the system."""
+    bootstrap.begin()
+    bootstrap.require_database(settings)
+    from django.core.management import call_command
+
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def web_address(settings: Settings) -> str:
+    """What to open in a browser."""
+    return f"http://{_reachable(settings.web_host)}:{settings.web_port}/"
+
+
+def _reachable(host: str) -> str:
+    return ANY_ADDRESS.get(host, host)
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Broken(f"The system already runs on {settings.home}.") from None
+        yield
+
+
+def _parts(settings: Settings) -> tuple[Part, ...]:
+    started = datetime.now(UTC)
+    return (
+        Part("listener", _command("listen"), lambda: _takes_connections(settings.dicom_host, settings.dicom_port)),
+        Part("worker", _command("work"), lambda: _has_heartbeat(started)),
+        Part("web", _command("web"), lambda: _is_healthy(settings)),
+    )
+
+
+def _command(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "vfx_finder.cli._part", name)
+
+
+def _takes_connections(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((_reachable(host), port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_healthy(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(_reachable(settings.web_host), settings.web_port, timeout=5)
+    try:
+        connection.request("GET", "/health", headers={"Host": "localhost"})
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _has_heartbeat(since: datetime) -> bool:
+    from vfx_finder.ledger import queries
+
+    newest = queries.health().last_heartbeat_at
+    return newest is not None and newest >= since - timedelta(seconds=1)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """These settings as environment variables, for the processes of the system."""
+    given = settings.model_dump(exclude_none=True, exclude_unset=True)
+    return {f"VFX_{name.upper()}": _as_text(value) for name, value in given.items()}
+
+
+def _as_text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def use(settings: Settings) -> None:
+    """Make these the settings of this process and of those it starts, before anything reads them."""
+    os.environ.update(environment_of(settings))
