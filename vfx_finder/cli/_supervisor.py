@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = 0.2
 GRACE_SECONDS = 10.0
 """Between asking a process to end and ending it."""
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 LONGEST_PAUSE = 30.0
 HEALTHY_AFTER = 60.0
 """A process that lived this long starts with a short pause again when it dies."""
@@ -72,8 +72,11 @@ class Supervisor:
     watched: tuple[Watched, ...]
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def wait_until_ready(self) -> None:
-        """Return when every part does its work. Raises `Broken` with the log's place where one does not come up."""
+    def wait_until_ready(self) -> bool:
+        """True when every part does its work, False when asked to stop before that.
+
+        Raises `Broken`, with the place of its log, for a part that does not come up.
+        """
         until = time.monotonic() + READY_SECONDS
         waiting = list(self.watched)
         while waiting and not self.stop.is_set():
@@ -84,6 +87,7 @@ class Supervisor:
             if hopeless:
                 raise Broken(f"The {hopeless[0].part.name} does not start; see {hopeless[0].log_file}.")
             self.stop.wait(LOOK_EVERY if waiting else 0)
+        return not self.stop.is_set()
 
     def look(self) -> None:
         """Start again what has died, with a growing pause."""

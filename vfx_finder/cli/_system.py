@@ -3,10 +3,11 @@
 import fcntl
 import http.client
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from vfx_finder import bootstrap, embedded_postgres
@@ -14,6 +15,7 @@ from vfx_finder.cli._supervisor import Part, Supervisor, supervising
 from vfx_finder.config import Settings
 from vfx_finder.domain.errors import Broken
 
+LOCK = "up.lock"
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
@@ -57,12 +59,31 @@ def _reachable(host: str) -> str:
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "up.lock").open("w") as lock:
+    with (settings.home / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Broken(f"The system already runs on {settings.home}.") from None
         yield
+
+
+def wipe(settings: Settings) -> None:
+    """Empty a data directory for a new beginning. Raises `Broken` where a system still runs on it."""
+    with _only_one(settings):
+        if settings.postgres_dir.exists():
+            embedded_postgres.stop(settings.postgres_dir)
+        for path in settings.home.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody has at this moment."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _parts(settings: Settings) -> tuple[Part, ...]:

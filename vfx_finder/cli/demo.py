@@ -1,7 +1,178 @@
-"""`vfx-finder demo`."""
+"""`vfx-finder demo`: the whole system with six made-up patients, sent to it as a PACS would."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from vfx_finder.config import Settings, load
+from vfx_finder.domain.errors import Broken
+from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.roles import Role
+
+if TYPE_CHECKING:
+    from vfx_finder.cli._supervisor import Supervisor
+
+console = Console(highlight=False)
+
+SETTLE_SECONDS = 5.0
+STALLED_SECONDS = 15.0
+CALLING = "DEMO_PACS"
+ROLES = (Role.RADIOLOGIST, Role.NURSE, Role.OPERATOR)
+UNFINISHED = (CaseState.RECEIVING, CaseState.SETTLED)
+MARK = "made-by-demo"
+"""A file that says a data directory may be emptied by the next demo."""
+
+ExitWhenReady = Annotated[bool, typer.Option("--exit-when-ready", help="Stop once all six are analysed (for tests).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to the command line."""
+    app.command()(demo)
+
+
+def demo(exit_when_ready: ExitWhenReady = False) -> None:
+    """Run everything on free ports of this machine, send six synthetic patients by DICOM, and say where to look."""
+    from vfx_finder.cli._system import running_system, use, web_address
+
+    settings = _settings()
+    use(settings)
+    _begin_anew(settings)
+    with running_system(settings) as supervisor:
+        passwords = _add_accounts()
+        _bring_six_patients(settings, supervisor)
+        console.print(_what_came())
+        for role, password in passwords.items():
+            console.print(f"Sign in as [bold]{role}[/bold] with [bold]{password}[/bold]")
+        console.print("Research software. Ctrl-C stops everything.")
+        console.print(f"Open [bold]{web_address(settings)}[/bold]")
+        if not exit_when_ready:
+            supervisor.run()
+
+
+def _settings() -> Settings:
+    """The demo's own data directory below the usual one, free ports of loopback, short waits."""
+    from vfx_finder.cli._system import free_ports
+
+    base = load()
+    web_port, dicom_port = free_ports(2)
+    return Settings(
+        data_dir=base.home / "demo",
+        web_host="127.0.0.1",
+        web_port=web_port,
+        dicom_host="127.0.0.1",
+        dicom_port=dicom_port,
+        accepted_calling_ae_titles=(CALLING,),
+        settle_seconds=SETTLE_SECONDS,
+        stalled_seconds=STALLED_SECONDS,
+        database_url=None,
+    )
+
+
+def _begin_anew(settings: Settings) -> None:
+    """Empty the last demo's data directory; never one that no demo made."""
+    from vfx_finder.cli._system import wipe
+
+    mark = settings.home / MARK
+    if settings.home.exists():
+        if not mark.exists() and any(settings.home.iterdir()):
+            raise Broken(f"{settings.home} was not made by a demo; it is left alone.")
+        wipe(settings)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def _add_accounts() -> dict[Role, str]:
+    """One account a role, named by it, with a password of this demo only."""
+    from vfx_finder.actions import accounts
+
+    passwords = {role: f"demo-{secrets.token_hex(4)}" for role in ROLES}
+    for role, password in passwords.items():
+        accounts.add(role.value, role, password, datetime.now(UTC), full_name=f"Demo {role.value.capitalize()}")
+    return passwords
+
+
+def _bring_six_patients(settings: Settings, supervisor: "Supervisor") -> None:
+    from models.synthesis.demo import write_demo_studies
+
+    with _progress() as progress:
+        with _step(progress, supervisor, "Making six synthetic patients") as tell:
+            folders = write_demo_studies(settings.home / "made-up", tell)
+        with _step(progress, supervisor, "Starting listener, worker and pages"):
+            supervisor.wait_until_ready()
+        with _step(progress, supervisor, "Sending them by DICOM") as tell:
+            _send(folders, settings, tell)
+        with _step(progress, supervisor, "Analysing") as tell:
+            _wait_until_analysed(len(folders), supervisor, tell)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+@contextmanager
+def _step(progress: Progress, supervisor: "Supervisor", name: str) -> Iterator[Callable[[int, int], None]]:
+    """One line of the progress display; yields what is told (done, total). Ends the demo when asked to stop."""
+    line = progress.add_task(name, total=None)
+
+    def tell(done: int, total: int) -> None:
+        progress.update(line, completed=done, total=total)
+        if supervisor.stop.is_set():
+            raise typer.Exit
+
+    yield tell
+    progress.update(line, completed=1, total=1)
+    if supervisor.stop.is_set():
+        raise typer.Exit
+
+
+def _send(folders: list[Path], settings: Settings, tell: Callable[[int, int], None]) -> None:
+    """Send each study over an association of its own, as a PACS does."""
+    from dicom_listener import emulator
+
+    studies = [emulator.images_under(folder) for folder in folders]
+    total, before = sum(map(len, studies)), 0
+    for images in studies:
+        report = emulator.send(
+            images,
+            settings.dicom_host,
+            settings.dicom_port,
+            CALLING,
+            settings.ae_title,
+            lambda done, _total, before=before: tell(before + done, total),
+        )
+        if report.refused:
+            raise Broken(f"The listener refused {len(report.refused)} of {len(images)} images.")
+        before += len(images)
+
+
+def _wait_until_analysed(studies: int, supervisor: "Supervisor", tell: Callable[[int, int], None]) -> None:
+    """Return when this many studies have their answer."""
+    from vfx_finder.ledger import queries
+
+    finished = 0
+    while finished < studies:
+        supervisor.look()
+        counts = queries.counts_by_state()
+        finished = sum(count for state, count in counts.items() if state not in UNFINISHED)
+        tell(finished, studies)
+        supervisor.stop.wait(0.5)
+
+
+def _what_came() -> Table:
+    from vfx_finder.ledger import queries
+
+    table = Table("patient", "study", "images", "where it is now", "highest grade", title="Six synthetic patients")
+    for case in reversed(queries.studies()):
+        grade = "" if case.max_grade is None else str(case.max_grade)
+        where = f"{case.state} ({case.reason})" if case.reason else case.state
+        table.add_row(case.PatientName, case.StudyDescription, str(case.instance_count), where, grade)
+    return table

@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from vfx_finder.config import load
+from vfx_finder.config import Settings, load
 
 console = Console(highlight=False)
 
@@ -18,20 +18,19 @@ def up() -> None:
     from vfx_finder.cli._system import running_system, web_address
 
     settings = load()
-    with console.status("Starting ..."), running_system(settings) as supervisor:
-        supervisor.wait_until_ready()
-        console.print(
-            f"Listening for DICOM at {settings.dicom_host}:{settings.dicom_port}, AE title {settings.ae_title}"
-        )
-        console.print(f"Data and logs in {settings.home}")
-        console.print(f"Open [bold]{web_address(settings)}[/bold]   Ctrl-C stops everything")
-        _say_who_can_sign_in()
-        supervisor.run()
+    with console.status("Starting ...") as waiting, running_system(settings) as supervisor:
+        if supervisor.wait_until_ready():
+            waiting.stop()
+            _say_where(settings, web_address(settings))
+            supervisor.run()
     console.print("Stopped.")
 
 
-def _say_who_can_sign_in() -> None:
+def _say_where(settings: Settings, address: str) -> None:
     from vfx_finder.accounts.models import User
 
+    console.print(f"DICOM: {settings.dicom_host}:{settings.dicom_port}, AE title {settings.ae_title}")
+    console.print(f"Data and logs: {settings.home}")
     if not User.objects.exists():
         console.print("Nobody can sign in yet: vfx-finder users add NAME --role radiologist | nurse | operator")
+    console.print(f"Open [bold]{address}[/bold] (Ctrl-C stops everything)")

@@ -3,6 +3,7 @@
 import typer
 
 THREADS = 8
+GRACE_SECONDS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def web() -> None:
             self.cfg.set("bind", f"{settings.web_host}:{settings.web_port}")
             self.cfg.set("worker_class", "gthread")
             self.cfg.set("threads", THREADS)
+            self.cfg.set("graceful_timeout", GRACE_SECONDS)
             self.cfg.set("loglevel", "warning")
             self.cfg.set("proc_name", "vfx-finder-web")
             self.cfg.set("control_socket_disable", True)
