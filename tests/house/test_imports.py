@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "torchvision", "monai")
 LIGHT_ENTRANCES = {
-    "listener": "import dicom_listener.server",
-    "web": "from vfx_finder.bootstrap import set_up; import vfx_finder.web.wsgi",
+    "listener": "from vfx_finder.bootstrap import begin; begin(); import dicom_listener.__main__, dicom_listener.rows",
+    "web": "import vfx_finder.web.wsgi; from django.urls import get_resolver; get_resolver().url_patterns",
     "command line": "from vfx_finder import cli; cli._register()",
 }
 

@@ -206,7 +206,7 @@ def _zone_exists(zone: str) -> bool:
 
 def decoders(_settings: Settings) -> Answer:
     """Can compressed images be read?"""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     missing = [name for name, uid in TRANSFER_SYNTAXES.items() if not get_decoder(uid).is_available]
     if missing:

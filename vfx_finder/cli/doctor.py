@@ -47,7 +47,9 @@ def _wrong_setting(where: tuple[int | str, ...], message: str) -> Answer:
 
 
 def _table(answers: list[Answer]) -> Table:
-    table = Table("", "", "found", "what to do", title="vfx-finder doctor", title_justify="left")
+    table = Table("", "", title="vfx-finder doctor", title_justify="left")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
     for answer in answers:
         row = (
             Text(answer.question),
