@@ -65,12 +65,14 @@ def _read(files: Iterable[Path]) -> tuple[list[ImageFacts], int]:
 def _strangers(count: int) -> tuple[SeriesVerdict, ...]:
     if not count:
         return ()
-    return (SeriesVerdict("", "", count, Unsuitable(Reason.UNREADABLE, f"{count} file(s) are not readable DICOM.")),)
+    return (SeriesVerdict("", "", count, Unsuitable(Reason.UNREADABLE, f"{count} {'file is' if count == 1 else 'files are'} not readable DICOM.")),)
 
 
 def _no_images(unreadable: int) -> Unsuitable:
+    if unreadable == 1:
+        return Unsuitable(Reason.UNREADABLE, "This is no readable DICOM or NIfTI image.")
     if unreadable:
-        return Unsuitable(Reason.UNREADABLE, f"None of {unreadable} file(s) is readable DICOM or NIfTI.")
+        return Unsuitable(Reason.UNREADABLE, f"None of {unreadable} files is a readable DICOM or NIfTI image.")
     return Unsuitable(Reason.NO_IMAGES, "No files were given.")
 
 

@@ -41,7 +41,7 @@ def read_nifti(path: Path) -> Volume | Unsuitable:
 
 def _wrong(image: Any) -> Unsuitable | None:
     shape = tuple(image.shape)
-    if len(shape) < 3 or any(edge != 1 for edge in shape[3:]) or image.header.get_data_dtype().names:  # noqa: PLR2004
+    if len(shape) < 3 or any(edge != 1 for edge in shape[3:]) or image.header.get_data_dtype().names:
         return Unsuitable(Reason.INCONSISTENT_GEOMETRY, "The file is not one three-dimensional grey image.")
     if not (image.header.get("qform_code", 1) or image.header.get("sform_code", 1)):
         return Unsuitable(Reason.NO_GEOMETRY, "Neither qform nor sform says where in the body the image lies.")

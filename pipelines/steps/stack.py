@@ -82,7 +82,7 @@ def arrange(slices: Sequence[Slice]) -> Stack | Unsuitable:
     single = _one_per_place(_once(alike), normal)
     if isinstance(single, Unsuitable):
         return single
-    if len(single) < 2:  # noqa: PLR2004
+    if len(single) < 2:
         return Unsuitable(Reason.TOO_FEW_SLICES, "A single image is no volume.")
     return _on_grid(single, normal, left_out=len(slices) - len(single))
 

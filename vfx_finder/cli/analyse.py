@@ -1,7 +1,100 @@
-"""`vfx-finder analyse`."""
+"""`vfx-finder analyse PATH...`: find, measure and grade the vertebrae of one or more studies."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+
+from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.study import Reason
+
+if TYPE_CHECKING:
+    from vfx_finder.cli._inputs import Input
+    from vfx_finder.domain.finding import Analysis
+
+_NO_IMAGE = frozenset({Reason.NO_IMAGES, Reason.UNREADABLE})
 
 
 def register(app: typer.Typer) -> None:
     """Add `analyse` to the command line."""
+    app.command()(analyse)
+
+
+def analyse(
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders of them, or NIfTI files.")],
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the result here; a folder when several paths are given.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Find, measure and grade the vertebrae of CT studies. Research software.
+
+    Ends with exit code 2 if any of the paths holds no image.
+    """
+    from vfx_finder.cli._inputs import inputs_of
+
+    absent = [path for path in paths if not path.exists()]
+    if absent:
+        raise Unreadable(f"There is no file or folder {absent[0]}.")
+    inputs = inputs_of(paths)
+    into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1)
+    shelf = _Shelf()
+    failed = [item for item in inputs if not _one(item, shelf, into)]
+    if failed:
+        raise typer.Exit(2)
+
+
+class _Shelf:
+    """The networks, loaded when the first study needs one: torch takes seconds to import."""
+
+    @cached_property
+    def ct_spine(self) -> Any:
+        """The CT network."""
+        from models import catalogue
+
+        return catalogue.load().ct_spine
+
+
+class _Results:
+    """Where JSON documents go: nowhere, into one file, or into a folder."""
+
+    def __init__(self, target: Path | None, *, is_folder: bool) -> None:
+        self._target, self._is_folder = target, is_folder
+
+    def keep(self, analysis: "Analysis", name: str) -> None:
+        """Write this analysis to the file asked for, or to NAME.json in the folder asked for."""
+        from pipelines.analysis_json import write_json
+
+        if self._target is None:
+            return
+        path = self._target / f"{name}.json" if self._is_folder else self._target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(analysis, path)
+
+
+def _one(item: "Input", shelf: _Shelf, into: _Results) -> bool:
+    """Analyse one input and show it; false if it holds no image at all."""
+    from pipelines import study
+    from vfx_finder.cli import _findings_table
+
+    console, errors = Console(), Console(stderr=True)
+    with errors.status(f"{item.name}: reading") as status:
+
+        def show(step: str, share: float) -> None:
+            status.update(f"{item.name}: {step} ({share:.0%} done)")
+
+        analysis = study.analyse(item.files, shelf, progress=show)
+    if analysis.unsuitable and analysis.unsuitable.reason in _NO_IMAGE and not _has_series(analysis.series):
+        errors.print(f"[red]{item.name}: {analysis.unsuitable.detail}[/red]", highlight=False, soft_wrap=True)
+        return False
+    console.print(_findings_table.rendered(item.name, analysis), soft_wrap=True)
+    into.keep(analysis, item.name)
+    return True
+
+
+def _has_series(verdicts: Sequence[Any]) -> bool:
+    """Whether at least one readable series was there."""
+    return any(verdict.SeriesInstanceUID for verdict in verdicts)

@@ -1,6 +1,8 @@
 """What the headers of one DICOM file say, as facts. Pixels are never touched here."""
 
+import logging
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,8 +18,10 @@ from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.study import Instance, Patient
 
-# pydicom's validation warnings quote the offending value, which may be a patient's name.
+# pydicom's warnings quote the offending value, which may be a patient's name: they go nowhere.
 config.settings.reading_validation_mode = config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
 
 Source = Path | bytes | BinaryIO
 

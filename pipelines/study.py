@@ -1,0 +1,203 @@
+"""From the files of one study to its analysis: choose, volume, locate, measure, label, judge. No rows, no Django."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from pipelines.steps.choose import Choice, NiftiFile, choose
+from pipelines.steps.eligible import CtSeries
+from pipelines.steps.facts import Body, Located, Volume
+from pipelines.steps.judge import CUT, Circumstances, judge
+from pipelines.steps.label import number
+from pipelines.steps.measure import BodyMeasure, measure_body
+from pipelines.steps.picture import sagittal_picture
+from pipelines.steps.volume import read_volume
+from vfx_finder.domain import genant
+from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
+from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.spine import LevelEstimate, Vertebra
+from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
+
+MIN_BODIES = 2
+"""A single body has no neighbour to be told from a chance find by; two are a spine, if a short one."""
+
+STEPS = ("read", "locate", "measure")
+
+Progress = Callable[[str, float], None]
+"""Told the name of a step of `STEPS` and the share (0..1) of the whole work done when it begins; last "done", 1."""
+
+
+class SpineModel(Protocol):
+    """The network that finds vertebral bodies, as `pipelines.steps.locate` uses it."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """Which weights these are."""
+
+
+class Models(Protocol):
+    """The shelf of networks: loaded when first asked for."""
+
+    @property
+    def ct_spine(self) -> Any:
+        """A `SpineModel` for CT."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`rule` grades; `series_to_try` is how many series of a study are tried, best first, before giving up."""
+
+    rule: GenantRule = genant.RULE
+    series_to_try: int = 3
+
+
+@dataclass
+class _Clock:
+    """Seconds spent in each step."""
+
+    progress: Progress | None
+    started: float = field(default_factory=perf_counter)
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STEPS, 0.0))
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        if self.progress:
+            self.progress(name, STEPS.index(name) / len(STEPS))
+        before = perf_counter()
+        yield
+        self.spent[name] += perf_counter() - before
+
+    def seconds(self) -> dict[str, float]:
+        return {**self.spent, "total": perf_counter() - self.started}
+
+
+def analyse(
+    files: Sequence[Path], models: Models, options: Options | None = None, progress: Progress | None = None
+) -> Analysis:
+    """The analysis of the files of one study: DICOM files in any order, or one NIfTI file.
+
+    Whatever cannot be analysed is said in `Analysis.unsuitable`; a chain of fewer than `MIN_BODIES` bodies, or one of
+    which not a single body could be graded, is never called free of fracture. Raises only what is a defect or a
+    broken installation.
+    """
+    clock = _Clock(progress)
+    with clock.step("read"):
+        choice = choose(files)
+    if choice.unsuitable:
+        analysis = _not_analysed(choice, choice.unsuitable, clock)
+    else:
+        analysis = _first_that_works(choice, models, options or Options(), clock)
+    if progress:
+        progress("done", 1.0)
+    return analysis
+
+
+def _first_that_works(choice: Choice, models: Models, options: Options, clock: _Clock) -> Analysis:
+    tried: list[tuple[CtSeries | NiftiFile, Analysis]] = []
+    for source in choice.candidates[: options.series_to_try]:
+        analysis = _analyse_one(source, choice, models, options, clock)
+        tried.append((source, analysis))
+        if analysis.unsuitable is None:
+            break
+    else:
+        analysis = tried[0][1]
+    return replace(analysis, seconds=clock.seconds(), series=_after_trial(choice, tried))
+
+
+def _after_trial(choice: Choice, tried: Sequence[tuple[CtSeries | NiftiFile, Analysis]]) -> tuple[SeriesVerdict, ...]:
+    """The verdicts once series were tried: the one that worked has no reason, those before it have their own."""
+    reasons = {source.uid: analysis.unsuitable for source, analysis in tried if isinstance(source, CtSeries)}
+    return tuple(
+        replace(verdict, unsuitable=reasons[verdict.SeriesInstanceUID])
+        if verdict.SeriesInstanceUID in reasons
+        else verdict
+        for verdict in choice.verdicts
+    )
+
+
+def _analyse_one(
+    source: CtSeries | NiftiFile, choice: Choice, models: Models, options: Options, clock: _Clock
+) -> Analysis:
+    with clock.step("read"):
+        volume = read_volume(source)
+    if isinstance(volume, Unsuitable):
+        return _not_analysed(choice, volume, clock)
+    with clock.step("locate"):
+        located = _locate(volume, models)
+    version = (models.ct_spine.version,)
+    if isinstance(located, Unsuitable):
+        return replace(_not_analysed(choice, located, clock), models=version)
+    with clock.step("measure"):
+        return replace(_measured(located, volume, options), modality=choice.modality, models=version)
+
+
+def _locate(volume: Volume, models: Models) -> Located | Unsuitable:
+    from pipelines.steps.locate import locate
+
+    located = locate(volume, models.ct_spine)
+    if isinstance(located, Located) and len(located.bodies) < MIN_BODIES:
+        count = len(located.bodies)
+        return Unsuitable(Reason.NO_SPINE, f"{count or 'No'} vertebral {'body' if count == 1 else 'bodies'} found.")
+    return located
+
+
+def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
+    """Everything after the bodies are found. `modality`, `models` and `seconds` are filled in by the caller."""
+    stack, bodies = located.stack, located.bodies
+    measures = [measure_body(body, stack) for body in bodies]
+    numbering = number(bodies, stack)
+    vertebrae = [
+        _vertebra(body, measure, level, flags, located)
+        for body, measure, level, flags in zip(bodies, measures, numbering.levels, numbering.flags, strict=True)
+    ]
+    spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
+    findings, patient = judge(vertebrae, spreads, Circumstances(volume.slice_mm, options.rule))
+    why = _nothing_graded(findings)
+    return Analysis(
+        modality="",
+        unsuitable=why,
+        findings=findings,
+        patient=None if why else patient,
+        models=(),
+        seconds={},
+        picture=sagittal_picture(stack),
+    )
+
+
+def _vertebra(
+    body: Body, measure: BodyMeasure | None, level: LevelEstimate, remarks: tuple[str, ...], located: Located
+) -> Vertebra:
+    """A cut body has no heights: what is in view of it is not its height."""
+    cut = (CUT,) if body.cut else ()
+    flags = (*cut, *body.flags, *(measure.flags if measure else ()), *remarks)
+    row, column = measure.centre if measure and not body.cut else body.centre
+    return Vertebra(
+        level=level,
+        centre_mm=located.stack.to_lps(row, column),
+        heights=measure.heights if measure and not body.cut else None,
+        flags=tuple(dict.fromkeys(flags)),
+        drawing=measure.drawing if measure else None,
+    )
+
+
+def _nothing_graded(findings: Sequence[Finding]) -> Unsuitable | None:
+    if any(finding.grade is not None for finding in findings):
+        return None
+    reasons = [finding.unsuitable.reason for finding in findings if finding.unsuitable]
+    commonest = max(sorted(set(reasons)), key=reasons.count, default=Reason.NOT_MEASURABLE)
+    return Unsuitable(commonest, f"{len(findings)} vertebrae were found, but not one could be graded.")
+
+
+def _not_analysed(choice: Choice, why: Unsuitable, clock: _Clock) -> Analysis:
+    return Analysis(
+        modality=choice.modality,
+        unsuitable=why,
+        findings=(),
+        patient=None,
+        models=(),
+        seconds=clock.seconds(),
+        series=choice.verdicts,
+    )
