@@ -20,7 +20,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml .ci/constraints.txt
-	@python=$$($(FIND_PYTHON)); [ -x $(BIN)/python ] || $$python -m venv .venv
+	@echo 'Setting up .venv, once; this takes some minutes.'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { python=$$($(FIND_PYTHON)); $$python -m venv --clear .venv; }
 	@# torch first and by its exact number, so that the small CPU build is taken where one is offered.
 	@$(BIN)/python -m pip install --quiet -c .ci/constraints.txt torch
 	@$(BIN)/python -m pip install --quiet -c .ci/constraints.txt -e '.[dev]'

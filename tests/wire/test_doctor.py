@@ -102,6 +102,22 @@ def test_an_unknown_time_zone_warns(settings, monkeypatch):
     assert _diagnosis.clock(settings()).verdict is Verdict.WARNING
 
 
+def test_changed_weights_fail(settings, monkeypatch, tmp_path):
+    """A network whose weights are not those of its card is named; the real ones are as their cards say."""
+    from models import catalogue
+
+    assert _diagnosis.networks(settings()).found == ", ".join(
+        f"{name} {catalogue.card(name)['version']}" for name in catalogue.BUNDLES
+    )
+    shutil.copytree(catalogue.SHELF / "ct_spine", tmp_path / "ct_spine")
+    weights = tmp_path / "ct_spine" / "models" / catalogue.WEIGHTS["ct_spine"][0]
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(catalogue, "SHELF", tmp_path)
+    answer = _diagnosis.networks(settings())
+    assert answer.verdict is Verdict.FAILURE
+    assert weights.name in answer.found
+
+
 def test_the_command_fails_when_something_fails(tmp_path, monkeypatch):
     """Exit code 1, a row for what is wrong, and the value of a wrong setting is not shown."""
     cli._register()

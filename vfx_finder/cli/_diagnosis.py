@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 
 from vfx_finder.config import Settings
+from vfx_finder.domain.errors import Broken
 
 FAILURE_FREE_BYTES = 2 * 10**9
 WARNING_FREE_BYTES = 20 * 10**9
@@ -214,6 +215,17 @@ def decoders(_settings: Settings) -> Answer:
     return Answer("decoders", Verdict.GOOD, ", ".join(TRANSFER_SYNTAXES))
 
 
+def networks(_settings: Settings) -> Answer:
+    """Are the weights of every installed network those of its model card?"""
+    from models import catalogue
+
+    try:
+        found = [catalogue.check(bundle) for bundle in catalogue.BUNDLES]
+    except Broken as error:
+        return Answer("networks", Verdict.FAILURE, str(error), "No study can be analysed before that.")
+    return Answer("networks", Verdict.GOOD, ", ".join(f"{each.name} {each.version}" for each in found))
+
+
 QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     data_folder,
     disk,
@@ -224,4 +236,5 @@ QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     pages,
     clock,
     decoders,
+    networks,
 )
