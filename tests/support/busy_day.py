@@ -57,7 +57,12 @@ CLEAR: tuple[tuple[Somebody, Mapping[Level, int]], ...] = (
 
 SIGNED: tuple[tuple[Somebody, Mapping[Level, int], int, tuple[ReferralState, ...]], ...] = (
     (Somebody(21, "FLEMING^DOROTHY", "F", "19410523"), {L.T11: 3, L.L1: 3, L.L3: 2}, 96, (ReferralState.ACCEPTED,)),
-    (Somebody(22, "NAKAMURA^KEIKO", "F", "19490714"), {L.T12: 3}, 66, (ReferralState.ACCEPTED, ReferralState.CONTACTED)),
+    (
+        Somebody(22, "NAKAMURA^KEIKO", "F", "19490714"),
+        {L.T12: 3},
+        66,
+        (ReferralState.ACCEPTED, ReferralState.CONTACTED),
+    ),
     (Somebody(23, "BARKER^STANLEY", "M", "19460302"), {L.T8: 2, L.T12: 2}, 12, ()),
     (Somebody(24, "OSEI^AMA", "F", "19590819", "CT renal tract"), {L.L2: 2}, 3, ()),
     (Somebody(25, "PETERSEN^INGRID", "F", "19531201"), {L.T10: 2}, 41, (ReferralState.ACCEPTED,)),
@@ -105,9 +110,17 @@ def fill(staff: Mapping[Role, User], now: datetime | None = None) -> None:
         _signed(who, grades, (today - timedelta(days=days), staff, steps))
     for minutes, (who, reason, detail) in enumerate(NOT_ANALYSED, 1):
         case = received(who, today - timedelta(minutes=47 * minutes), settled=True)
-        analysis.record(case.pk, case.generation, spines.not_analysed(reason, detail), case.last_instance_at)
+        analysis.record(
+            case.pk, case.generation, spines.not_analysed(reason, detail), case.last_instance_at + timedelta(seconds=66)
+        )
     broken = received(Somebody(34, "GRANT^DOUGLAS", "M", "19550722"), today - timedelta(hours=5), settled=True)
-    analysis.fail(broken.pk, broken.generation, Failure.BROKEN, "ValueError in measure", today - timedelta(hours=4.9))
+    analysis.fail(
+        broken.pk,
+        broken.generation,
+        Failure.BROKEN,
+        "ValueError in measure",
+        broken.received_at + timedelta(seconds=80),
+    )
     received(Somebody(35, "NOVAK^JANA", "F", "19520630"), today - timedelta(seconds=20), settled=False)
 
 

@@ -70,7 +70,7 @@ def _bodies(grades: Mapping[Level, int]) -> tuple[Body, ...]:
     row = 26.0
     for place, level in enumerate(SPAN):
         share = place / (len(SPAN) - 1)
-        normal = (18.5 + 9 * share) / MM_PER_PIXEL
+        normal = _normal_height(place)
         grade = grades.get(level, 0)
         low = LOWEST_OF_GRADE[grade]
         crushed = grade > 2
@@ -96,12 +96,21 @@ def _finding(body: Body, unsure: Level | None) -> Finding:
     flags = ("level-uncertain",) if is_unsure else ()
     return Finding(
         vertebra=Vertebra(estimate, (0.0, 0.0, -body.centre[1] * MM_PER_PIXEL), heights, flags, _drawing(body)),
-        loss=Loss(1 - heights.min_max, max(0.0, 1 - heights.min_max - 0.03)) if is_graded else None,
+        loss=Loss(1 - heights.min_max, _expected_loss(body, heights)) if is_graded else None,
         grade=body.grade if is_graded else None,
         deformity=ASSESSED_SHAPE.get(body.grade) if is_graded else None,
         probability_grade2plus=PROBABILITY_OF_GRADE[body.grade] if is_graded else None,
         unsuitable=None if is_graded else Unsuitable(Reason.OUTSIDE_GRADED_LEVELS, "Only T4 to L4 are graded."),
     )
+
+
+def _expected_loss(body: Body, heights: Heights) -> float:
+    lowest = min(heights.anterior, heights.middle, heights.posterior)
+    return max(0.0, 1 - lowest / (_normal_height(SPAN.index(body.level)) * MM_PER_PIXEL))
+
+
+def _normal_height(place: int) -> float:
+    return (18.5 + 9 * place / (len(SPAN) - 1)) / MM_PER_PIXEL
 
 
 def _drawing(body: Body) -> Drawing:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from vfx_finder.domain.spine import Drawing, Heights, Point
 
-_ROWS_OF_TEXT = 56
+ROWS_OF_TEXT = 56
 """Lines of text that fit beside the picture at its full height; sets the size of the letters."""
 
-_LEFT_GUTTER, _RIGHT_GUTTER = 3.2, 9.4
+_LEFT_GUTTER, _RIGHT_GUTTER = 3.2, 11.0
 _CALLOUT_GAP = 2.5
 _LEGEND = ("a", "m", "p")
 
@@ -89,9 +89,9 @@ class Figure:
     undrawn: tuple[str, ...]
 
 
-def figure(width: int, height: int, marks: Sequence[Mark]) -> Figure:
+def figure(width: int, height: int, marks: Sequence[Mark], rows_of_text: int = ROWS_OF_TEXT) -> Figure:
     """Lay out the marks around a picture of `width` x `height` pixels; a mark without drawing is named in `undrawn`."""
-    em = height / _ROWS_OF_TEXT
+    em = height / rows_of_text
     drawn = [_draw(mark, mark.drawing, width, em) for mark in marks if mark.drawing and mark.drawing.outline]
     left, right = _LEFT_GUTTER * em, _RIGHT_GUTTER * em
     return Figure(

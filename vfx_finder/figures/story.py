@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from vfx_finder.domain.referral import Route
+
 VERB_WORDS: Mapping[str, str] = {
     "received": "First image received",
     "settled": "All images received; analysis asked for",
@@ -55,7 +57,8 @@ def _words(event: Told) -> str:
     detail = event.detail
     if "was" in detail and "is" in detail:
         said = f"{_plain(detail['was'])} to {_plain(detail['is'])}".capitalize()
-    extra = [_plain(detail[key]) for key in ("state", "reason", "route") if detail.get(key)]
+    extra = [_plain(detail[key]) for key in ("state", "reason") if detail.get(key)]
+    extra += [Route(detail["route"]).label] if detail.get("route") else []
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
     return f"{said}: {', '.join(extra)}" if extra else said

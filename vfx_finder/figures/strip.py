@@ -9,6 +9,7 @@ _CELL, _GAP, _TOP, _FULL = 11, 2, 2, 18
 _HEIGHT_OF_GRADE = {0: 18, 1: 14, 2: 11, 3: 7}
 _LUMBAR_GAP = 5
 _RARE = frozenset({Level.T13})
+_NAMED = frozenset({Level.T4, Level.T8, Level.L1, Level.L4})
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Cell:
     y: int
     width: int
     height: int
+
+    @property
+    def named(self) -> bool:
+        """Carries its name below, so that the eye finds its way."""
+        return self.level in _NAMED
 
 
 @dataclass(frozen=True)

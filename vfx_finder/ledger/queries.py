@@ -125,7 +125,7 @@ class Queued:
 
 def nurse_queue(today: date) -> list[Queued]:
     """Open referrals in the order of `domain.referral.sort_key`."""
-    queued = [_queued(referral, today) for referral in Referral.objects.filter(OPEN).select_related("case")]
+    queued = [_queued(referral, today) for referral in Referral.objects.filter(OPEN).select_related("case", "review")]
     return sorted(queued, key=_order)
 
 

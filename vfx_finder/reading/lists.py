@@ -8,6 +8,7 @@ from vfx_finder.domain.referral import Route
 from vfx_finder.domain.spine import Level
 from vfx_finder.figures.people import Person, patient_of, person, written_date
 from vfx_finder.figures.strip import Strip, in_words, strip
+from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.models import Case, SignedReview
 
 _HOURS_SHOWN_UNTIL = 48
@@ -73,7 +74,7 @@ def signed_row(review: SignedReview) -> SignedRow:
         signed_at=review.signed_at,
         signed_name=review.signed_name,
         found=in_words(grades),
-        strip=strip(grades),
+        strip=strip(grades, {decision.level for decision in decisions_of(review.document)}),
         went_to=Route(review.route).label,
     )
 

@@ -253,7 +253,8 @@ def _why_not(row: Row) -> str:
 def _flags(row: Row) -> tuple[str, ...]:
     moved = row.level is not row.finding.vertebra.level.level
     was = (f"was {row.finding.vertebra.level.level}",) if moved else ()
-    return was + tuple(_FLAG_WORDS.get(flag, flag.replace("-", " ")) for flag in row.finding.vertebra.flags)
+    ungraded = ("not graded",) if row.grade is None and row.finding.vertebra.heights else ()
+    return was + ungraded + tuple(_FLAG_WORDS.get(flag, flag.replace("-", " ")) for flag in row.finding.vertebra.flags)
 
 
 def _lowest(heights: Heights) -> str:

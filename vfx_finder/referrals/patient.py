@@ -18,7 +18,10 @@ from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.models import AuditEvent, ReferralNote
 from vfx_finder.ledger.queries import ReferralFile
 from vfx_finder.referrals import wording
-from vfx_finder.referrals.queue import BEFORE_ASSESSMENT, next_due
+from vfx_finder.referrals.queue import BEFORE_ASSESSMENT, Due, next_due
+
+_ROWS_OF_TEXT = 42
+"""The picture is smaller here than on the radiologist's page, so its letters are larger."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class PatientPage:
     is_open: bool
     clock: Clock | None
     diagnosed: str
-    due: str
+    due: Due | None
     hold: str
     pathway: tuple[Step, ...]
     onward: tuple[Choice, ...]
@@ -80,7 +83,7 @@ class PatientPage:
     others: tuple[Choice, ...]
 
 
-def page_of(file: ReferralFile) -> PatientPage:
+def page_of(file: ReferralFile, today: date) -> PatientPage:
     """The page of one referral."""
     referral, case, state = file.referral, file.study.case, ReferralState(file.referral.state)
     is_open = bool(REFERRAL_TRANSITIONS[state])
@@ -95,7 +98,7 @@ def page_of(file: ReferralFile) -> PatientPage:
         is_open=is_open,
         clock=clock(file.days_left) if state in BEFORE_ASSESSMENT else None,
         diagnosed=plain_date(referral.diagnosed_on),
-        due=next_due(state, referral.diagnosed_on),
+        due=next_due(state, referral.diagnosed_on, today),
         hold=Hold(referral.hold).label if referral.hold else "",
         pathway=_pathway(state, _reached(file.events), referral.opened_at),
         onward=() if referral.hold else tuple(Choice(to, wording.STEP[to]) for to in wording.onward(state)),
@@ -110,7 +113,7 @@ def page_of(file: ReferralFile) -> PatientPage:
         study_date=written_date(case.StudyDate),
         asked_by=written_name(case.ReferringPhysicianName),
         notes=tuple(reversed(file.notes)),
-        story=story(file.events),
+        story=story(_whole_story(file)),
         others=tuple(Choice(str(other.pk), _other_words(other.state, other.diagnosed_on)) for other in file.others),
     )
 
@@ -126,6 +129,12 @@ def _other_words(state: str, diagnosed: date) -> str:
 
 def _reached(events: tuple[AuditEvent, ...]) -> Mapping[str, datetime]:
     return {event.detail["is"]: event.at for event in events if event.verb == "moved"}
+
+
+def _whole_story(file: ReferralFile) -> list[AuditEvent]:
+    """From the first image of the study, with what other studies added to this referral."""
+    told = {event.pk: event for event in (*file.study.events, *file.events)}
+    return sorted(told.values(), key=lambda event: (event.at, event.pk))
 
 
 def _pathway(here: ReferralState, reached: Mapping[str, datetime], opened_at: datetime) -> tuple[Step, ...]:
@@ -173,4 +182,4 @@ def _figure(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> Figure
         level = decision.level if decision else vertebra.level.level
         grade = (decision.grade if decision.is_fracture else 0) if decision else finding.grade
         marks.append(Mark(index, level, grade, vertebra.drawing, vertebra.heights))
-    return figure(analysis.picture.width, analysis.picture.height, marks)
+    return figure(analysis.picture.width, analysis.picture.height, marks, _ROWS_OF_TEXT)

@@ -10,9 +10,9 @@ from vfx_finder.domain.spine import Level
 from vfx_finder.figures.clock import Clock, clock
 from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date
 from vfx_finder.figures.strip import Strip, in_words, strip
-from vfx_finder.ledger.models import Referral
+from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.queries import Queued
-from vfx_finder.referrals.wording import STATE, TIER
+from vfx_finder.referrals.wording import STATE, TIER, TIMED
 
 BEFORE_ASSESSMENT = (ReferralState.NEW, ReferralState.ACCEPTED, ReferralState.CONTACTED)
 """States in which the 90-day clock still runs."""
@@ -22,7 +22,7 @@ _SOON = 30
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One referral: `clock` while the assessment is still to come, else `next_due` in words."""
+    """One referral: `clock` while the assessment is still to come, else what is `due` next."""
 
     id: int
     patient: Person
@@ -31,8 +31,17 @@ class QueueRow:
     sdi: int
     state: str
     clock: Clock | None
-    next_due: str
-    tier_now: str
+    due: "Due | None"
+    tier: str
+    hold: bool
+
+
+@dataclass(frozen=True)
+class Due:
+    """The next timed step of the pathway, in words."""
+
+    words: str
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -55,48 +64,50 @@ class Queue:
     late: int
 
 
-def queue_of(queued: Sequence[Queued]) -> Queue:
+def queue_of(queued: Sequence[Queued], today: date) -> Queue:
     """Sort the open referrals into holds and tiers; the order inside each is the order given."""
-    holds = tuple(_row(one) for one in queued if one.referral.hold)
+    rows = [_row(one, today) for one in queued]
     tiers = [
-        TierRows(tier, TIER[tier], tuple(_row(one) for one in queued if _in_tier(one.referral, tier))) for tier in Tier
+        TierRows(tier, TIER[tier], tuple(row for row in rows if row.tier == tier and not row.hold)) for tier in Tier
     ]
-    running = [one.days_left for one in queued if ReferralState(one.referral.state) in BEFORE_ASSESSMENT]
     return Queue(
-        count=len(queued),
-        holds=holds,
+        count=len(rows),
+        holds=tuple(row for row in rows if row.hold),
         tiers=tuple(tier for tier in tiers if tier.rows),
-        soon=sum(0 <= left <= _SOON for left in running),
-        late=sum(left < 0 for left in running),
+        soon=sum(row.clock is not None and row.clock.pace == "soon" for row in rows),
+        late=sum(_is_late(row) for row in rows),
     )
 
 
-def next_due(state: ReferralState, diagnosed: date) -> str:
-    """When the next timed step of the pathway is due, in words; empty where none is left."""
+def next_due(state: ReferralState, diagnosed: date, today: date) -> Due | None:
+    """When the next timed step of the pathway is due; None where none is left."""
     order = list(ReferralState)
     for later in order[order.index(state) + 1 :]:
         due = due_date(later, diagnosed)
         if due:
-            return f"{STATE[later]} by {plain_date(due)}"
-    return ""
+            is_late = due < today
+            return Due(f"{TIMED[later]} {'was ' if is_late else ''}due {plain_date(due)}", is_late)
+    return None
 
 
-def _in_tier(referral: Referral, tier: Tier) -> bool:
-    return not referral.hold and referral.tier == tier
+def _is_late(row: QueueRow) -> bool:
+    return (row.clock is not None and row.clock.left < 0) or (row.due is not None and row.due.late)
 
 
-def _row(queued: Queued) -> QueueRow:
+def _row(queued: Queued, today: date) -> QueueRow:
     referral, state = queued.referral, ReferralState(queued.referral.state)
     grades = {Level(name): grade for name, grade in referral.grades.items()}
+    seen = {decision.level for decision in decisions_of(referral.review.document)}
     is_running = state in BEFORE_ASSESSMENT
     return QueueRow(
         id=referral.pk,
         patient=person_aged(patient_of(referral), referral.age),
         found=in_words(grades),
-        strip=strip(grades),
+        strip=strip(grades, seen),
         sdi=referral.spinal_deformity_index,
         state=STATE[state],
         clock=clock(queued.days_left) if is_running else None,
-        next_due="" if is_running else next_due(state, referral.diagnosed_on),
-        tier_now=referral.tier if referral.hold else "",
+        due=None if is_running else next_due(state, referral.diagnosed_on, today),
+        tier=referral.tier,
+        hold=bool(referral.hold),
     )

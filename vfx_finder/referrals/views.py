@@ -21,13 +21,14 @@ _DETAIL_LENGTH, _NOTE_LENGTH = 500, 4000
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
     """Open referrals by priority, those with a question first."""
-    return render(request, "referrals/queue.html", {"queue": queue_of(queries.nurse_queue(timezone.localdate()))})
+    today = timezone.localdate()
+    return render(request, "referrals/queue.html", {"queue": queue_of(queries.nurse_queue(today), today)})
 
 
 @require_safe
 def patient(request: HttpRequest, referral_id: int) -> HttpResponse:
     """One patient."""
-    return render(request, "referrals/patient.html", {"page": page_of(_file(referral_id))})
+    return render(request, "referrals/patient.html", {"page": page_of(_file(referral_id), timezone.localdate())})
 
 
 @require_safe

@@ -29,6 +29,13 @@ STEP: Final[dict[ReferralState, str]] = {
 }
 """The words on the button that moves a referral to this state."""
 
+TIMED: Final[dict[ReferralState, str]] = {
+    ReferralState.ASSESSED: "Assessment",
+    ReferralState.FOLLOWED_UP_16W: "16-week follow-up",
+    ReferralState.FOLLOWED_UP_52W: "52-week follow-up",
+}
+"""What is due, for the states that have a date."""
+
 ENDS: Final = (ReferralState.CLOSED, ReferralState.NOT_FOR_FLS)
 
 TIER: Final[dict[Tier, str]] = {

@@ -10,7 +10,7 @@ from vfx_finder.web.operations.reasons import Advice, advice
 
 STATE_WORDS: dict[CaseState, str] = {
     CaseState.RECEIVING: "Receiving",
-    CaseState.SETTLED: "Being analysed",
+    CaseState.SETTLED: "Waiting for analysis",
     CaseState.ANALYSED_CLEAR: "Analysed, not flagged",
     CaseState.AWAITING_REVIEW: "Awaiting radiologist",
     CaseState.REVIEWED: "Signed",

@@ -68,7 +68,8 @@ def system_health(request: HttpRequest) -> HttpResponse:
         "health": health,
         "worker_alive": _is_recent(health.last_heartbeat_at),
         "stranded": queries.stranded(),
-        "counts": _counts(""),
+        "counts": _counts(None),
+        "wanted": True,
     }
     return render(request, "operations/health.html", words)
 
@@ -77,7 +78,7 @@ def _is_recent(moment: datetime | None) -> bool:
     return moment is not None and timezone.now() - moment < _ALIVE
 
 
-def _counts(wanted: str) -> list[dict[str, object]]:
+def _counts(wanted: str | None) -> list[dict[str, object]]:
     counted = queries.counts_by_state()
     return [
         {

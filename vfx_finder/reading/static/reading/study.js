@@ -18,11 +18,13 @@
   let view = whole && [...whole];
   let close = false;
 
+  const LARGEST_LETTERS_PX = 13.5;
   const show = (box) => {
     view = box;
     svg.setAttribute("viewBox", box.map((n) => n.toFixed(2)).join(" "));
     const times = whole[3] / box[3];
-    svg.setAttribute("font-size", (Number(svg.dataset.em) / Math.max(1, times) ** 0.75).toFixed(2));
+    const fitting = (LARGEST_LETTERS_PX * whole[3]) / stage.clientHeight;
+    svg.setAttribute("font-size", (Math.min(svg.dataset.em, fitting) / Math.max(1, times) ** 0.75).toFixed(2));
     svg.classList.toggle("close", times > 1.6);
   };
   const zoom = (factor, cx = view[0] + view[2] / 2, cy = view[1] + view[3] / 2) => {
@@ -45,6 +47,11 @@
     }
     document.getElementById("caption").textContent = row()?.dataset.caption || "";
   };
+  const warn = (words) => {
+    const caption = document.getElementById("caption");
+    caption.classList.add("warning");
+    caption.textContent = words;
+  };
   const tool = {
     in: () => zoom(1.4),
     out: () => zoom(1 / 1.4),
@@ -58,6 +65,7 @@
   const point = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
 
   if (svg) {
+    show([...whole]);
     document.getElementById("tools").hidden = false;
     document.getElementById("tools").addEventListener("click", (event) => tool[event.target.closest("button")?.dataset.tool]?.());
     stage.addEventListener("wheel", (event) => {
@@ -83,7 +91,7 @@
     stage.addEventListener("pointercancel", drop);
     svg.querySelector("image").decode().then(
       () => { pictureSeen = true; },
-      () => { document.getElementById("caption").textContent = "The picture could not be loaded: read the study in PACS."; },
+      () => warn("The picture could not be loaded: read the study in PACS."),
     );
   }
 
@@ -195,7 +203,7 @@
   const isTyping = (target) => target.matches("input:not([type=radio]):not([type=checkbox]), select, textarea");
   const isOwnKey = (target, key) =>
     (key === "Enter" && target.matches("a, button, [type=checkbox]")) ||
-    (key.startsWith("Arrow") && target.matches("input, .scroll, .report-text"));
+    (key.startsWith("Arrow") && target.matches("input, .draft"));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const target = event.target;

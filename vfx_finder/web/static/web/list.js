@@ -1,11 +1,12 @@
-// j and k (or the arrows) walk down a list, Enter opens. Without this file Tab and Enter do the same.
+// Lists walk with j and k (or the arrows), open with Enter, and follow what happens. Without this file Tab and Enter
+// do the same, and the page shows what was there when it was opened.
 "use strict";
 (() => {
-  const links = [...document.querySelectorAll("[data-keys] .row-link")];
-  if (!links.length) return;
+  const EVERY_MS = 20000;
+  const links = () => [...document.querySelectorAll("[data-keys] .row-link")];
   const step = (by) => {
-    const at = links.indexOf(document.activeElement);
-    links[Math.min(links.length - 1, Math.max(0, at + by))].focus();
+    const all = links();
+    all[Math.min(all.length - 1, Math.max(0, all.indexOf(document.activeElement) + by))]?.focus();
   };
   const moves = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
   const isOff = () => localStorage.getItem("vfx-single-keys") === "off";
@@ -15,4 +16,18 @@
     if (event.key in moves) { event.preventDefault(); step(moves[event.key]); }
     if (event.key === "Enter" && event.target === document.body && !event.repeat) document.querySelector("[data-first]")?.click();
   });
+
+  const follow = async () => {
+    if (document.hidden) return;
+    const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    if (answer.redirected) { location.reload(); return; }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+    const old = document.querySelector("main");
+    if (fresh.textContent === old.textContent) return;
+    const focused = document.activeElement.matches(".row-link") ? document.activeElement.getAttribute("href") : null;
+    old.replaceChildren(...fresh.childNodes);
+    links().find((link) => link.getAttribute("href") === focused)?.focus();
+  };
+  setInterval(follow, EVERY_MS);
 })();
