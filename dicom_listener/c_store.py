@@ -18,7 +18,7 @@ from pynetdicom.events import Event
 
 from dicom_listener.completeness import check_inflates, check_pixels
 from dicom_listener.part10 import file_of
-from dicom_listener.statuses import SUCCESS, DoesNotMatch, comment_of, status_of
+from dicom_listener.statuses import CANNOT_UNDERSTAND, SUCCESS, DoesNotMatch, comment_of, status_of
 from vfx_finder.dicom.headers import Header, header_of, read_dataset, read_header
 from vfx_finder.domain.errors import VfxError
 from vfx_finder.domain.identity import Uid
@@ -26,6 +26,9 @@ from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
 
 log = structlog.get_logger(__name__)
+
+C_STORE_RQ = 0x0001
+"""Command Field (0000,0100) of a C-STORE request, DICOM PS3.7 annex E.1."""
 
 Receive = Callable[[Instance], object]
 """Makes the row of an instance; done when it returns, to be tried again by the sender when it raises."""
@@ -53,6 +56,24 @@ def on_c_store(event: Event, keeper: Keeper) -> Dataset:
     return _answer(SUCCESS)
 
 
+def on_incomplete_request(event: Event) -> None:
+    """Answer a C-STORE request without the UIDs it must have (DICOM PS3.7 table 9.3-1).
+
+    pynetdicom drops such a request without a word, and the sender would wait for ever. Called for every message.
+    """
+    message = event.message
+    command = message.command_set
+    if command.get("CommandField") != C_STORE_RQ or not command.get("MessageID"):
+        return
+    if command.get("AffectedSOPClassUID") and command.get("AffectedSOPInstanceUID"):
+        return
+    answer = C_STORE()
+    answer.MessageIDBeingRespondedTo = command.MessageID
+    answer.Status = CANNOT_UNDERSTAND
+    log.warning("request-without-uid", status=f"0x{CANNOT_UNDERSTAND:04X}")
+    event.assoc.dimse.send_msg(answer, message.context_id)
+
+
 def _keep_and_record(event: Event, keeper: Keeper) -> None:
     content = file_of(event)
     header = _checked_header(event, content)
@@ -77,8 +98,8 @@ def _checked_header(event: Event, content: bytes) -> Header:
     if not deflated:
         check_pixels(stream, transfer_syntax)
     announced = cast(C_STORE, event.request)
-    if header.SOPClassUID != announced.AffectedSOPClassUID:
-        raise DoesNotMatch("The dataset is of another SOP Class than the request.")
+    if not header.SOPClassUID == announced.AffectedSOPClassUID == event.context.abstract_syntax:
+        raise DoesNotMatch("Dataset, request and presentation context differ in SOP Class.")
     if header.SOPInstanceUID != announced.AffectedSOPInstanceUID:
         raise DoesNotMatch("The dataset is another instance than the request.")
     return header

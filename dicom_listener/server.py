@@ -13,7 +13,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 from dicom_listener import associations
 from dicom_listener.associations import Door, entity_behind
 from dicom_listener.c_echo import on_c_echo
-from dicom_listener.c_store import Keeper, on_c_store
+from dicom_listener.c_store import Keeper, on_c_store, on_incomplete_request
 from dicom_listener.contexts import accepted_contexts
 from vfx_finder.domain.errors import Broken
 
@@ -64,6 +64,7 @@ def _handlers(keeper: Keeper, leave: Leave | None) -> list[evt.EventHandlerType]
     handlers: list[evt.EventHandlerType] = [
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_C_STORE, on_c_store, [keeper]),
+        (evt.EVT_DIMSE_RECV, on_incomplete_request),
         (evt.EVT_ACCEPTED, associations.on_accepted),
         (evt.EVT_REJECTED, associations.on_rejected),
         (evt.EVT_RELEASED, associations.on_released),

@@ -2,6 +2,8 @@
 
 import hashlib
 import struct
+import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,11 @@ import pytest
 from pydicom import uid
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID, generate_uid
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 
 from dicom_listener import completeness
+from dicom_listener.emulator import associated
 from tests.support import dicom
 from tests.wire.conftest import Ear
 
@@ -26,6 +31,7 @@ SYNTAXES = (
     uid.DeflatedExplicitVRLittleEndian,
     uid.JPEGLSLossless,
 )
+CT_CONTEXT = (str(uid.CTImageStorage), str(uid.ExplicitVRLittleEndian))
 MUTANTS_A_SYNTAX = 30
 
 
@@ -60,6 +66,25 @@ def test_a_missing_or_malformed_uid_is_refused(ear: Ear, tmp_path: Path, keyword
     bad = (None, "", "not a uid", "1.2.3.04", "1." * 40 + "1", "../../../etc/passwd")
     paths = [dicom.write(_with(keyword, value), tmp_path, f"{number}.dcm") for number, value in enumerate(bad)]
     assert status_of(ear, *paths) == [CANNOT_UNDERSTAND] * len(bad)
+    assert ear.files == set()
+
+
+@pytest.mark.parametrize("missing", ["AffectedSOPInstanceUID", "AffectedSOPClassUID"])
+def test_a_request_without_its_uids_is_answered(ear: Ear, missing: str):
+    """Also a broken request gets its status, so that its sender does not wait for ever."""
+    with associated(ear.address(), [CT_CONTEXT]) as link:
+        request = store_request()
+        setattr(request, missing, None)
+        assert ask(link, request).Status == CANNOT_UNDERSTAND
+        assert ask(link, store_request()).Status == 0
+    assert len(ear.rows) == 1
+
+
+def test_an_mr_smuggled_in_under_a_ct_context_is_refused(ear: Ear):
+    """What was not negotiated is not taken, whatever the request says."""
+    image = dicom.mr_slice()
+    with associated(ear.address(), [CT_CONTEXT]) as link:
+        assert ask(link, store_request(image)).Status == DOES_NOT_MATCH
     assert ear.files == set()
 
 
@@ -108,7 +133,7 @@ def test_deeply_nested_sequences_do_not_exhaust_the_stack(ear: Ear, tmp_path: Pa
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
 def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax: UID):
-    """Bytes flipped, cut, doubled, overwritten: a status for each, a whole file behind every row, and echo at the end."""
+    """Bytes flipped, cut, doubled, overwritten: a status for each, a whole file behind every row."""
     random = np.random.default_rng(20261121)
     paths = [damaged(tmp_path, lambda data: mutated(data, random), syntax, f"{n}.dcm") for n in range(MUTANTS_A_SYNTAX)]
     statuses = status_of(ear, *paths)
@@ -121,6 +146,28 @@ def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax:
     assert {row.path for row in ear.rows} == ear.files
     assert {hashlib.sha256(ear.spool.read(path)).hexdigest() for path in ear.files} <= {row.sha256 for row in ear.rows}
     assert ear.echoes()
+
+
+def store_request(image: FileDataset | None = None) -> C_STORE:
+    """A C-STORE request for this image (a CT slice), to be spoiled by the test."""
+    image = image or dicom.ct_slice()
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    request.DataSet = BytesIO(dicom.dataset_bytes(dicom.encoded(image)))
+    return request
+
+
+def ask(link: Association, request: C_STORE) -> C_STORE:
+    """Send the request as it is and wait for the answer; pynetdicom's own sender would not send a broken one."""
+    link.dimse_timeout = 10
+    link._reactor_checkpoint.clear()
+    while not link._is_paused:
+        time.sleep(0.01)
+    link.dimse.send_msg(request, link.accepted_contexts[0].context_id)
+    _, answer = link.dimse.get_msg(block=True)
+    link._reactor_checkpoint.set()
+    return answer
 
 
 def _with(keyword: str, value: str | None) -> FileDataset:

@@ -65,7 +65,7 @@ def test_a_video_transfer_syntax_is_not_taken(ear: Ear):
 
 
 def test_an_echo_is_answered_while_another_association_is_stuck(open_ear):
-    """One sender waits for a slow database; a peer that said half a word keeps its socket open; echo answers at once."""
+    """One sender waits for a slow database; a peer that said half a word stays; echo answers."""
     stuck, free = threading.Event(), threading.Event()
 
     def receive(_instance):
