@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipelines.steps.choose import Choice, NiftiFile, choose
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, Volume
 from pipelines.steps.judge import CUT, Circumstances, judge
 from pipelines.steps.label import number
+from pipelines.steps.locate import SpineNetworks, locate
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
 from pipelines.steps.volume import read_volume
@@ -30,8 +31,8 @@ Progress = Callable[[str, float], None]
 """Told the name of a step of `STEPS` and the share (0..1) of the whole work done when it begins; last "done", 1."""
 
 
-class SpineModel(Protocol):
-    """The network that finds vertebral bodies, as `pipelines.steps.locate` uses it."""
+class SpineModel(SpineNetworks, Protocol):
+    """The networks that find vertebral bodies, and which they are."""
 
     @property
     def version(self) -> ModelVersion:
@@ -39,11 +40,11 @@ class SpineModel(Protocol):
 
 
 class Models(Protocol):
-    """The shelf of networks: loaded when first asked for."""
+    """The shelf of networks (`models.catalogue.load()`); asked for only when there is a volume to look at."""
 
     @property
-    def ct_spine(self) -> Any:
-        """A `SpineModel` for CT."""
+    def ct_spine(self) -> SpineModel:
+        """The model for CT."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,6 @@ def _analyse_one(
 
 
 def _locate(volume: Volume, models: Models) -> Located | Unsuitable:
-    from pipelines.steps.locate import locate
-
     located = locate(volume, models.ct_spine)
     if isinstance(located, Located) and len(located.bodies) < MIN_BODIES:
         count = len(located.bodies)

@@ -65,7 +65,8 @@ def _read(files: Iterable[Path]) -> tuple[list[ImageFacts], int]:
 def _strangers(count: int) -> tuple[SeriesVerdict, ...]:
     if not count:
         return ()
-    return (SeriesVerdict("", "", count, Unsuitable(Reason.UNREADABLE, f"{count} {'file is' if count == 1 else 'files are'} not readable DICOM.")),)
+    files = "1 file is" if count == 1 else f"{count} files are"
+    return (SeriesVerdict("", "", count, Unsuitable(Reason.UNREADABLE, f"{files} not readable DICOM.")),)
 
 
 def _no_images(unreadable: int) -> Unsuitable:

@@ -11,7 +11,7 @@ from pydicom.dataset import FileDataset
 from pipelines.steps.choose import choose
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.rank import is_sharp
-from tests.support.ct_series import TRUNK, chosen, landmark_series, written
+from tests.support.ct_series import TRUNK, chosen, written
 from tests.support.dicom import (
     CORONAL,
     SAGITTAL,

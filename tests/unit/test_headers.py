@@ -1,5 +1,6 @@
 """Headers become facts, broken bytes become `Unreadable`, and no value of a file ever stands in an error."""
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -123,10 +124,8 @@ def test_damaged_files_never_break_the_choice(
             damaged[place] = value
     path = tmp_path_factory.mktemp("d") / "a.dcm"
     path.write_bytes(bytes(damaged))
-    try:
+    with suppress(Unreadable):
         assert read_image_facts(path).header.SOPClassUID
-    except Unreadable:
-        pass
 
 
 def test_a_radiograph_has_no_place_in_space(tmp_path: Path) -> None:

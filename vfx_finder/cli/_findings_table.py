@@ -1,5 +1,6 @@
 """An analysis as a table for the terminal."""
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -7,51 +8,56 @@ from rich.text import Text
 from vfx_finder.domain.finding import Analysis, Finding
 from vfx_finder.domain.spine import Heights
 
-_COLUMNS = ("level", "sure", "anterior", "middle", "posterior", "min/max", "loss", "grade", "deformity", "P(2+)",
-            "remarks")  # fmt: skip
-_GRADE_STYLE = {0: "green", 1: "yellow", 2: "bold red", 3: "bold red"}
+_COLUMNS = ("level", "sure", "mm a / m / p", "min/max", "loss", "grade", "shape", "P(2+)", "remarks")
+_LEFT = frozenset({"level", "shape", "remarks"})
+_GRADE_STYLE = {1: "yellow", 2: "bold red", 3: "bold red"}
 
 
 def rendered(name: str, analysis: Analysis) -> RenderableType:
     """Title, one row a vertebra, the patient's summary, and why anything was not analysed."""
-    parts: list[RenderableType] = [Text(f"{name}  {_series_line(analysis)}", style="bold")]
+    parts: list[RenderableType] = [Text(" ".join(part for part in (name, _series_line(analysis)) if part), "bold")]
     if analysis.findings:
-        parts.append(_table(analysis))
+        parts.extend(_table(analysis))
     parts.append(_conclusion(analysis))
     parts.extend(_not_used(analysis))
     return Group(*parts)
 
 
-def _table(analysis: Analysis) -> Table:
-    table = Table(show_edge=False, pad_edge=False)
+def _table(analysis: Analysis) -> list[RenderableType]:
+    """The table, and below it, once, the remarks that hold for every vertebra."""
+    everywhere = set.intersection(*(set(_remarks(finding)) for finding in analysis.findings))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in {"level", "deformity", "remarks"} else "right")
+        table.add_column(column, justify="left" if column in _LEFT else "right", no_wrap=column != "remarks")
     for finding in analysis.findings:
-        table.add_row(*_row(finding), style=_GRADE_STYLE.get(finding.grade, "dim") if finding.grade else None)
-    return table
+        table.add_row(*_row(finding, everywhere), style=_GRADE_STYLE.get(finding.grade or 0))
+    below = [Text(f"All: {', '.join(sorted(everywhere))}", style="dim")] if everywhere else []
+    return [table, *below]
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
-    level = finding.vertebra.level
-    heights = finding.vertebra.heights
-    remarks = [*finding.vertebra.flags, *([finding.unsuitable.reason.value] if finding.unsuitable else [])]
+def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
+    level, heights = finding.vertebra.level, finding.vertebra.heights
+    probability = finding.probability_grade2plus
     return (
         level.level.value,
         f"{level.confidence:.0%}",
-        *_millimetres(heights),
+        _millimetres(heights),
         f"{heights.min_max:.2f}" if heights else "",
         f"{finding.loss.own:.0%}" if finding.loss else "",
         "" if finding.grade is None else str(finding.grade),
         finding.deformity.value if finding.deformity else "",
-        "" if finding.probability_grade2plus is None else f"{finding.probability_grade2plus:.2f}",
-        ", ".join(dict.fromkeys(remarks)),
+        "" if probability is None else f"{probability:.2f}",
+        ", ".join(remark for remark in _remarks(finding) if remark not in everywhere),
     )
 
 
-def _millimetres(heights: Heights | None) -> tuple[str, str, str]:
-    if heights is None:
-        return "", "", ""
-    return f"{heights.anterior:.1f}", f"{heights.middle:.1f}", f"{heights.posterior:.1f}"
+def _remarks(finding: Finding) -> tuple[str, ...]:
+    why = (finding.unsuitable.reason.value,) if finding.unsuitable else ()
+    return tuple(dict.fromkeys((*finding.vertebra.flags, *why)))
+
+
+def _millimetres(heights: Heights | None) -> str:
+    return f"{heights.anterior:.1f} {heights.middle:.1f} {heights.posterior:.1f}" if heights else ""
 
 
 def _series_line(analysis: Analysis) -> str:

@@ -1,0 +1,119 @@
+"""`vfx-finder analyse`: what each path stands for, what is printed and written, and when it ends with 2."""
+
+import json
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pipelines import study
+from tests.support.ct_series import TRUNK, landmark_hu, landmark_series, written
+from tests.support.dicom import Order, ct_series, mr_slice, radiograph
+from tests.support.locating import NoNetworks, StandIn, bodies_of
+from vfx_finder.cli import analyse, main
+from vfx_finder.cli._inputs import inputs_of
+
+LUMBAR = [(24, 25), (25, 26), (17, 27), (27, 28), (28, 28)]
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "locate", StandIn(bodies_of(LUMBAR)).locate)
+    monkeypatch.setattr(analyse._Shelf, "ct_spine", NoNetworks.ct_spine)
+
+
+def run(*words: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["vfx-finder", "analyse", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def nifti(path: Path) -> Path:
+    affine = np.array([[-2.0, 0, 0, 48], [0, -2, 0, 48], [0, 0, 2, 0], [0, 0, 0, 1]])
+    nib.Nifti1Image(landmark_hu(TRUNK).transpose(2, 1, 0), affine).to_filename(path)
+    return path
+
+
+def test_a_folder_is_one_study_shown_as_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(landmark_series(), tmp_path / "study")
+    code = run(tmp_path / "study", "--json", tmp_path / "out.json", monkeypatch=monkeypatch)
+    assert code == 0
+    shown = capsys.readouterr().out
+    assert "wedge" in shown
+    assert "a radiologist decides" in shown
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["schema"] == "vfx-finder/analysis/1"
+    assert len(document["vertebrae"]) == len(LUMBAR)
+
+
+def test_several_paths_make_one_document_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        written(landmark_series(), tmp_path / name / "dicom")
+    paths = [tmp_path / "a" / "dicom", tmp_path / "b" / "dicom", nifti(tmp_path / "sub-01_ct.nii.gz")]
+    assert run(*paths, "--json", tmp_path / "out", monkeypatch=monkeypatch) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a_dicom.json", "b_dicom.json", "sub-01_ct.json",
+    ]  # fmt: skip
+
+
+def test_loose_files_of_one_series_are_one_study(tmp_path: Path) -> None:
+    axial = written(landmark_series(), tmp_path)
+    film = written([radiograph()], tmp_path / "film")
+    assert [len(item.files) for item in inputs_of([*axial, *film])] == [41, 1]
+
+
+def test_hidden_files_are_passed_over_and_niftis_in_a_folder_stand_alone(tmp_path: Path) -> None:
+    written(landmark_series(), tmp_path / "s")
+    (tmp_path / "s" / ".DS_Store").write_text("x")
+    nifti(tmp_path / "s" / "extra.nii")
+    found = {item.name: len(item.files) for item in inputs_of([tmp_path / "s"])}
+    assert found == {"s": 41, "extra": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear colleague,", b"\x1f\x8b garbage"])
+@pytest.mark.parametrize("name", ["text.dcm", "text.nii.gz", "picture.png"])
+def test_a_file_that_is_no_image_ends_with_2_and_one_line(
+    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert run(tmp_path / name, "--json", tmp_path / "o.json", monkeypatch=monkeypatch) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.strip().splitlines()) == 1
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_a_path_that_is_not_there_ends_with_2_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "nowhere", monkeypatch=monkeypatch) == 2
+    assert capsys.readouterr().err.startswith("There is no file or folder")
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text.dcm").write_text("Dear colleague,")
+    paths = [tmp_path / "text.dcm", nifti(tmp_path / "good.nii.gz")]
+    assert run(*paths, "--json", tmp_path / "out", monkeypatch=monkeypatch) == 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
+
+
+def test_an_mr_is_an_image_and_is_listed_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written([mr_slice()], tmp_path)[0]
+    assert run(file, "--json", tmp_path / "o.json", monkeypatch=monkeypatch) == 0
+    document = json.loads((tmp_path / "o.json").read_text())
+    assert (document["modality"], document["unsuitable"]["reason"]) == ("MR", "modality-not-analysed")
+
+
+def test_the_table_quotes_no_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(ct_series(Order(), TRUNK, landmark_hu(TRUNK)), tmp_path / "s")
+    run(tmp_path / "s", monkeypatch=monkeypatch)
+    told = capsys.readouterr()
+    assert "SYNTH-0001" not in told.out + told.err
+    assert "Sixty" not in told.out + told.err
