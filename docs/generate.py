@@ -99,7 +99,6 @@ def dependencies() -> str:
             "",
             "| what | licence | for |",
             "|---|---|---|",
-            "| htmx 2 (vendored with the pages) | 0BSD | partial page updates |",
             "| VerSe (Sekuboyina 2021, Loeffler 2020): two expert masks seed the shapes of synthetic spines; no image |"
             " CC BY-SA 4.0 | `models/synthesis` |",
             "| VID (Buergin 2023): medians of vertebral spacing | CC BY-SA 4.0 | `models/synthesis`, level names |",
