@@ -89,6 +89,14 @@ def test_clocks_and_chance_are_handed_in():
     assert [path for folder in pure for path in folder.rglob("*.py") if wild.search(path.read_text())] == []
 
 
+def test_unit_tests_stay_plain():
+    """tests/unit needs no network, no database and no socket, so that it answers in seconds."""
+    plain = re.compile(
+        r"^\s*(import|from) (torch|monai|models\.(runner|networks|training))\b|django_db|import socket", re.M
+    )
+    assert [path.name for path in (ROOT / "tests" / "unit").rglob("*.py") if plain.search(path.read_text())] == []
+
+
 def test_no_file_names_a_machine():
     """Nothing committed knows the folders of one machine."""
     text = {".py", ".md", ".toml", ".html", ".css", ".js", ".json", ".yaml", ".cfg", ""}
