@@ -1,5 +1,7 @@
 """A real listener on a free port of loopback, with its rows in memory unless a test asks for the real ledger."""
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
 
 LOOPBACK = "127.0.0.1"
+PEERS_VANISH = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""For tests in which a peer dies: see `sockets_of_lost_peers`."""
 
 
 @dataclass
@@ -46,7 +50,13 @@ class Ear:
         return {file.relative_to(self.spool.root).as_posix() for file in self.spool.root.rglob("*") if file.is_file()}
 
 
-Open = Callable[..., "contextmanager[Ear]"]
+@pytest.fixture(autouse=True)
+def sockets_of_lost_peers() -> Iterator[None]:
+    """pynetdicom leaves the socket of a peer that vanished to the garbage collector: collected here, in its own test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

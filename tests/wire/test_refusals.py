@@ -1,6 +1,5 @@
 """Who is turned away, what is not taken, and that neither disturbs the others."""
 
-import gc
 import socket
 import threading
 import time
@@ -15,8 +14,10 @@ from dicom_listener.c_store import Keeper
 from dicom_listener.emulator import associated
 from dicom_listener.server import listening
 from tests.support import dicom
-from tests.wire.conftest import LOOPBACK, Ear
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry
+
+pytestmark = PEERS_VANISH
 
 ECHO = [("1.2.840.10008.1.1", str(uid.ImplicitVRLittleEndian))]
 
@@ -116,15 +117,12 @@ def test_a_taken_port_is_one_clear_error(ear: Ear, open_ear):
         pass
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nobody_there():
     """The emulated modality names a dead peer instead of hanging."""
     with socket.create_server((LOOPBACK, 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(Retry):
         emulator.send([dicom.ct_slice()], LOOPBACK, port, "CT_SCANNER", "VFXFINDER")
-    gc.collect()  # pynetdicom forgets to close the socket that could not connect
 
 
 def test_no_log_line_names_a_patient_or_an_image(ear: Ear, capfd: pytest.CaptureFixture[str]):

@@ -16,11 +16,11 @@ import pytest
 
 from dicom_listener import emulator
 from tests.support import dicom
-from tests.wire.conftest import LOOPBACK
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH
 from vfx_finder.domain.errors import NotAllowed
 from vfx_finder.spool import Spool
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, PEERS_VANISH]
 ROOT = Path(__file__).resolve().parents[2]
 
 
