@@ -27,8 +27,12 @@ STALLED_SECONDS = 15.0
 CALLING = "DEMO_PACS"
 ROLES = (Role.RADIOLOGIST, Role.NURSE, Role.OPERATOR)
 UNFINISHED = (CaseState.RECEIVING, CaseState.SETTLED)
+STUDIES = 6
 MARK = "made-by-demo"
 """A file that says a data directory may be emptied by the next demo."""
+
+Tell = Callable[[float, float], None]
+"""Told how much is done, and of how much."""
 
 ExitWhenReady = Annotated[bool, typer.Option("--exit-when-ready", help="Stop once all six are analysed (for tests).")]
 
@@ -104,7 +108,7 @@ def _bring_six_patients(settings: Settings, supervisor: "Supervisor") -> None:
 
     with _progress() as progress:
         with _step(progress, supervisor, "Making six synthetic patients") as tell:
-            folders = write_demo_studies(settings.home / "made-up", tell)
+            folders = write_demo_studies(settings.home / "made-up", _told_by_name(tell))
         with _step(progress, supervisor, "Starting listener, worker and pages"):
             supervisor.wait_until_ready()
         with _step(progress, supervisor, "Sending them by DICOM") as tell:
@@ -119,11 +123,11 @@ def _progress() -> Progress:
 
 
 @contextmanager
-def _step(progress: Progress, supervisor: "Supervisor", name: str) -> Iterator[Callable[[int, int], None]]:
+def _step(progress: Progress, supervisor: "Supervisor", name: str) -> Iterator[Tell]:
     """One line of the progress display; yields what is told (done, total). Ends the demo when asked to stop."""
     line = progress.add_task(name, total=None)
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: float, total: float) -> None:
         progress.update(line, completed=done, total=total)
         if supervisor.stop.is_set():
             raise typer.Exit
@@ -134,7 +138,19 @@ def _step(progress: Progress, supervisor: "Supervisor", name: str) -> Iterator[C
         raise typer.Exit
 
 
-def _send(folders: list[Path], settings: Settings, tell: Callable[[int, int], None]) -> None:
+def _told_by_name(tell: Tell) -> Callable[[str, float], None]:
+    """A progress that hears of one study after the other, by name and share, as one progress over all of them."""
+    names: list[str] = []
+
+    def hear(name: str, share: float) -> None:
+        if name not in names:
+            names.append(name)
+        tell(len(names) - 1 + share, STUDIES)
+
+    return hear
+
+
+def _send(folders: list[Path], settings: Settings, tell: Tell) -> None:
     """Send each study over an association of its own, as a PACS does."""
     from dicom_listener import emulator
 
@@ -154,7 +170,7 @@ def _send(folders: list[Path], settings: Settings, tell: Callable[[int, int], No
         before += len(images)
 
 
-def _wait_until_analysed(studies: int, supervisor: "Supervisor", tell: Callable[[int, int], None]) -> None:
+def _wait_until_analysed(studies: int, supervisor: "Supervisor", tell: Tell) -> None:
     """Return when this many studies have their answer."""
     from vfx_finder.ledger import queries
 
