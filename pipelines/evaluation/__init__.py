@@ -1,0 +1,1 @@
+"""How good the answers are: against expert masks, against published grades, against synthetic truth."""

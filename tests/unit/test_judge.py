@@ -1,0 +1,135 @@
+"""What is graded, what is not and why, and what the patient's numbers say."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines.steps.judge import Circumstances, judge
+from vfx_finder.domain import genant
+from vfx_finder.domain.finding import Deformity, Finding
+from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
+from vfx_finder.domain.study import Reason
+
+SIZE_MM = 29.0
+
+
+def vertebra(level: Level, kept: tuple[float, float, float] = (1, 1, 1), flags: tuple[str, ...] = ()) -> Vertebra:
+    """A vertebra that kept these shares of its normal heights."""
+    shape = genant.NORMAL_SHAPE.get(level, (0.6, 0.55, 0.6))
+    heights = Heights(*(SIZE_MM * part * share for part, share in zip(shape, kept, strict=True)))
+    return Vertebra(LevelEstimate(level, 1.0, {}), (0.0, 0.0, 0.0), heights, flags, None)
+
+
+def unmeasured(level: Level) -> Vertebra:
+    return replace(vertebra(level), heights=None)
+
+
+def lumbar(**changed: Vertebra) -> list[Vertebra]:
+    levels = (Level.T11, Level.T12, Level.L1, Level.L2, Level.L3, Level.L4, Level.L5)
+    return [changed.get(level.value, vertebra(level)) for level in levels]
+
+
+def found(findings: tuple[Finding, ...], level: Level) -> Finding:
+    return next(finding for finding in findings if finding.vertebra.level.level is level)
+
+
+def test_a_normal_spine_is_grade_0_throughout() -> None:
+    findings, patient = judge(lumbar())
+    assert [finding.grade for finding in findings] == [0] * 7
+    assert all(finding.deformity is None for finding in findings)
+    assert (patient.max_grade, patient.fracture_count, patient.spinal_deformity_index) == (0, 0, 0)
+    assert patient.probability_grade2plus < 0.1
+
+
+def test_a_moderate_wedge_is_found_named_and_makes_the_patient_suspected() -> None:
+    findings, patient = judge(lumbar(L1=vertebra(Level.L1, (0.65, 0.8, 1.0))))
+    wedge = found(findings, Level.L1)
+    assert (wedge.grade, wedge.deformity) == (2, Deformity.WEDGE)
+    assert wedge.loss is not None
+    assert wedge.loss.expected == pytest.approx(0.35, abs=0.02)
+    assert (patient.max_grade, patient.fracture_count, patient.spinal_deformity_index) == (2, 1, 2)
+    assert patient.probability_grade2plus > 0.9
+
+
+def test_the_spinal_deformity_index_leaves_l5_out() -> None:
+    crushed = (0.5, 0.45, 0.5)
+    _, patient = judge(lumbar(L1=vertebra(Level.L1, crushed), L5=vertebra(Level.L5, crushed)))
+    assert (patient.max_grade, patient.fracture_count, patient.spinal_deformity_index) == (3, 2, 3)
+
+
+def test_a_body_cut_by_the_field_of_view_is_never_graded_and_tells_its_neighbours_nothing() -> None:
+    cut = vertebra(Level.T11, (0.3, 0.3, 0.3), flags=("cut-by-field-of-view",))
+    findings, patient = judge(lumbar(T11=cut))
+    finding = found(findings, Level.T11)
+    assert finding.grade is None
+    assert finding.loss is None
+    assert finding.unsuitable is not None
+    assert finding.unsuitable.reason is Reason.CUT_BY_FIELD_OF_VIEW
+    assert patient.max_grade == 0
+    without = judge([vertebra for vertebra in lumbar() if vertebra.level.level is not Level.T11])[0]
+    assert found(findings, Level.T12).loss == found(without, Level.T12).loss
+
+
+@pytest.mark.parametrize("level", [Level.S1, Level.L6, Level.T1, Level.T3, Level.C7])
+def test_levels_outside_t4_to_l5_are_never_graded(level: Level) -> None:
+    findings, patient = judge([*lumbar(), vertebra(level, (0.4, 0.4, 1.0))])
+    finding = findings[-1]
+    assert finding.grade is None
+    assert finding.probability_grade2plus is None
+    assert finding.unsuitable is not None
+    assert finding.unsuitable.reason is Reason.OUTSIDE_GRADED_LEVELS
+    assert patient.max_grade == 0
+
+
+def test_a_body_that_could_not_be_measured_says_so() -> None:
+    findings, _ = judge(lumbar(L2=unmeasured(Level.L2)))
+    finding = found(findings, Level.L2)
+    assert finding.unsuitable is not None
+    assert finding.unsuitable.reason is Reason.NOT_MEASURABLE
+
+
+def test_thick_slices_give_no_grade_1_but_keep_grade_2() -> None:
+    mild, moderate = vertebra(Level.T12, (0.9, 0.9, 1.0)), vertebra(Level.L3, (0.65, 0.7, 1.0))
+    thin, _ = judge(lumbar(T12=mild, L3=moderate))
+    thick, patient = judge(lumbar(T12=mild, L3=moderate), circumstances=Circumstances(slice_mm=6.0))
+    assert (found(thin, Level.T12).grade, found(thin, Level.L3).grade) == (1, 2)
+    assert (found(thick, Level.T12).grade, found(thick, Level.L3).grade) == (0, 2)
+    assert found(thick, Level.T12).deformity is None
+    assert all("thick-slices" in finding.vertebra.flags for finding in thick)
+    assert patient.fracture_count == 1
+
+
+def test_planes_that_disagree_make_the_probability_less_certain_and_keep_the_flag() -> None:
+    doubted = vertebra(Level.L1, (0.68, 0.8, 1.0), flags=("planes-disagree",))
+    certain, _ = judge(lumbar(L1=doubted))
+    doubtful, _ = judge(lumbar(L1=doubted), [0, 0, 0.1, 0, 0, 0, 0])
+    one, other = found(certain, Level.L1), found(doubtful, Level.L1)
+    assert one.probability_grade2plus is not None
+    assert other.probability_grade2plus is not None
+    assert one.probability_grade2plus > other.probability_grade2plus > 0.5
+    assert "planes-disagree" in other.vertebra.flags
+
+
+def test_a_vertebra_without_neighbours_is_graded_and_flagged() -> None:
+    findings, _ = judge([vertebra(Level.L1, (0.7, 0.8, 1.0))])
+    assert findings[0].grade == 2
+    assert "no-neighbours" in findings[0].vertebra.flags
+
+
+def test_no_vertebra_is_no_patient_at_risk() -> None:
+    findings, patient = judge([])
+    assert findings == ()
+    assert patient.probability_grade2plus == 0
+
+
+def test_one_spread_for_each_vertebra_or_none() -> None:
+    with pytest.raises(ValueError, match="argument 2"):
+        judge(lumbar(), [0.1])
+
+
+def test_the_order_of_vertebrae_does_not_change_a_finding() -> None:
+    spine = lumbar(L1=vertebra(Level.L1, (0.65, 0.8, 1.0)), L2=vertebra(Level.L2, (0.9, 0.75, 1.0)))
+    forward, one = judge(spine)
+    backward, other = judge(spine[::-1])
+    assert backward == forward[::-1]
+    assert one == other
