@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ the same limit: within it the gap is interpolated, beyond it the series is liste
 MAX_MISSING = 0.1
 """Largest share of slices that may be interpolated."""
 
+_FINE_ENOUGH_MM = 1.0  # twice this still shows an end-plate within a millimetre
 _SAME_DIRECTION = 0.9995  # cosine of 1.8 degrees
 _SAME_PLACE_MM = 0.01
 _REGULAR = 0.25  # of the grid step: how far a slice may lie from its grid place
@@ -41,8 +42,7 @@ class Stack:
 
     `places_mm` is each slice's distance along `normal` from the first. `step_mm` is the distance of the grid they
     are put on, `grid` each slice's index on it, None where the spacing is unequal and values must be interpolated
-    between `places_mm`. `drift_mm` [slice, 2] is how far a slice is shifted along row and column direction against
-    the first: not zero after gantry tilt.
+    between `places_mm`.
     """
 
     slices: tuple[Slice, ...]
@@ -50,7 +50,6 @@ class Stack:
     places_mm: NDArray[np.float64]
     step_mm: float
     grid: NDArray[np.int64] | None
-    drift_mm: NDArray[np.float64]
     left_out: int = 0
 
     @property
@@ -85,6 +84,26 @@ def arrange(slices: Sequence[Slice]) -> Stack | Unsuitable:
     if len(single) < 2:
         return Unsuitable(Reason.TOO_FEW_SLICES, "A single image is no volume.")
     return _on_grid(single, normal, left_out=len(slices) - len(single))
+
+
+def thinned(stack: Stack, most: int) -> Stack:
+    """Every second slice of the stack, again and again until there are at most `most`, while that stays fine enough.
+
+    A body of 2 mm slices or thicker is left as it is, and so is an unequally spaced one.
+    """
+    if len(stack.slices) <= most or stack.grid is None or stack.step_mm > _FINE_ENOUGH_MM:
+        return stack
+    even = np.flatnonzero(stack.grid % 2 == 0)
+    if len(even) < 2:
+        return stack
+    fewer = replace(
+        stack,
+        slices=tuple(stack.slices[n] for n in even),
+        places_mm=stack.places_mm[even],
+        step_mm=stack.step_mm * 2,
+        grid=stack.grid[even] // 2,
+    )
+    return thinned(fewer, most)
 
 
 def _alike(slices: Sequence[Slice]) -> list[Slice]:
@@ -166,7 +185,7 @@ def _on_grid(slices: list[Slice], normal: NDArray[np.float64], *, left_out: int)
     drift = (positions - positions[0]) @ np.array([plane.along_row, plane.along_column]).T
     if np.any(np.abs(drift).max(axis=0) > _MAX_DRIFT * np.array(_field_mm(plane))):
         return Unsuitable(Reason.INCONSISTENT_GEOMETRY, "The slices do not lie above one another.")
-    return Stack(tuple(slices), normal, places, step, grid, drift, left_out)
+    return Stack(tuple(slices), normal, places, step, grid, left_out)
 
 
 def _field_mm(plane: Plane) -> tuple[float, float]:

@@ -13,12 +13,14 @@ from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Volume
 from pipelines.steps.nifti import read_nifti
 from pipelines.steps.placing import Placing, fill_gaps, on_regular_places
-from pipelines.steps.stack import MAX_MISSING, MAX_SLICE_MM, Stack
+from pipelines.steps.stack import MAX_MISSING, MAX_SLICE_MM, Stack, thinned
 from vfx_finder.dicom.pixels import hounsfield_frames
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.study import Reason, Unsuitable
 
 _THREADS = 2
+_MOST_SLICES = 2000
+"""2,000 slices of 512 x 512 voxels are 1 GB as int16; longer series lose every second slice."""
 _AIR_OR_LUNG_HU = -200
 _BONE_HU = 200
 _LEAST_BONE = 1e-4  # share of voxels
@@ -50,7 +52,8 @@ def not_hounsfield(hu: NDArray[np.int16]) -> Unsuitable | None:
     return None
 
 
-def _from_stack(stack: Stack) -> Volume | Unsuitable:
+def _from_stack(whole: Stack) -> Volume | Unsuitable:
+    stack = thinned(whole, _MOST_SLICES)
     placing = Placing(stack)
     grid = stack.grid if stack.grid is not None else np.arange(len(stack.slices))
     block = np.empty((int(grid[-1]) + 1, *placing.size), np.int16)

@@ -117,3 +117,15 @@ def test_the_table_quotes_no_patient(
     told = capsys.readouterr()
     assert "SYNTH-0001" not in told.out + told.err
     assert "Sixty" not in told.out + told.err
+
+
+def test_a_folder_of_several_studies_is_one_input_for_each(tmp_path: Path) -> None:
+    written(landmark_series(), tmp_path / "all" / "first")
+    written(ct_series(Order("second"), TRUNK), tmp_path / "all" / "second")
+    (tmp_path / "all" / "README.md").write_text("Dear colleague,")
+    assert {item.name: len(item.files) for item in inputs_of([tmp_path / "all"])} == {"first": 42, "second": 41}
+
+
+def test_a_folder_given_for_the_document_gets_it_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(nifti(tmp_path / "x.nii"), "--json", tmp_path, monkeypatch=monkeypatch) == 0
+    assert (tmp_path / "x.json").exists()

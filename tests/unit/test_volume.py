@@ -12,7 +12,7 @@ from pydicom import uid
 
 from pipelines.steps.choose import NiftiFile, choose
 from pipelines.steps.facts import Volume
-from pipelines.steps.stack import Slice, Stack, arrange
+from pipelines.steps.stack import Slice, Stack, arrange, thinned
 from pipelines.steps.volume import read_volume
 from tests.support.ct_series import LANDMARK, TRUNK, found_landmark, landmark_hu, landmark_series, volume_of
 from tests.support.dicom import AIR_HU, Grid, Order, enhanced_ct, recoded
@@ -275,3 +275,21 @@ def test_real_dicom_series_become_upright_volumes() -> None:
         assert volume.slice_mm == pytest.approx(slice_mm)
         assert volume.hu[256, :, count // 2].max() > 200
         assert (volume.hu[:, :128] > 100).mean() < (volume.hu[:, 256:] > 100).mean(), "bone lies behind"
+
+
+def test_a_series_too_long_for_memory_loses_every_second_slice() -> None:
+    planes = [Plane((0.0, 0.0, 0.5 * n), (1.0, 0, 0), (0, 1.0, 0), 1, 1, 8, 8) for n in range(101) if n != 50]
+    whole = arrange([Slice(Path(str(n)), plane) for n, plane in enumerate(planes)])
+    assert isinstance(whole, Stack)
+    half = thinned(whole, most=60)
+    assert (half.step_mm, len(half.slices)) == (1.0, 50)
+    assert half.grid is not None
+    assert half.places_mm == pytest.approx(half.grid * half.step_mm)
+    assert thinned(whole, most=200) is whole
+
+
+def test_a_long_series_of_thick_slices_is_left_as_it_is() -> None:
+    planes = [Plane((0.0, 0.0, 2.0 * n), (1.0, 0, 0), (0, 1.0, 0), 1, 1, 8, 8) for n in range(100)]
+    whole = arrange([Slice(Path(str(n)), plane) for n, plane in enumerate(planes)])
+    assert isinstance(whole, Stack)
+    assert thinned(whole, most=60) is whole

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.steps.nifti import is_nifti
-from vfx_finder.dicom.headers import read_header
+from vfx_finder.dicom.headers import Header, read_header
 from vfx_finder.domain.errors import Unreadable
 
 
@@ -18,9 +18,10 @@ class Input:
 
 
 def inputs_of(paths: Sequence[Path]) -> list[Input]:
-    """One input for each NIfTI file, each folder (with all below it), and each series of loose DICOM files.
+    """One input for each NIfTI file, each study in a folder and all below it, and each series of loose DICOM files.
 
-    A NIfTI file inside a folder is an input of its own. Names are stems; equal ones get the name of the folder above.
+    A folder that holds one study, or none, gives its name; of several studies each goes by the folder of its first
+    file. Names are stems; equal ones get the name of the folder above, then a number.
     """
     found: list[tuple[Path, tuple[Path, ...]]] = []
     loose: dict[str, list[Path]] = {}
@@ -41,17 +42,35 @@ def _folder(path: Path) -> Iterable[tuple[Path, tuple[Path, ...]]]:
     niftis = [file for file in files if is_nifti(file)]
     others = tuple(file for file in files if not is_nifti(file))
     if others or not niftis:
-        yield path, others
+        yield from _studies(path, others)
     for file in niftis:
         yield file, (file,)
 
 
+def _studies(folder: Path, files: tuple[Path, ...]) -> Iterable[tuple[Path, tuple[Path, ...]]]:
+    """The files by study; what is no DICOM stays with the first study, where it is counted."""
+    studies: dict[str, list[Path]] = {}
+    strangers: list[Path] = []
+    for file in files:
+        header = _header(file)
+        (studies.setdefault(header.StudyInstanceUID, []) if header else strangers).append(file)
+    if len(studies) <= 1:
+        return [(folder, files)]
+    next(iter(studies.values())).extend(strangers)
+    return [(group[0].parent, tuple(group)) for group in studies.values()]
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        return read_header(path)
+    except Unreadable:
+        return None
+
+
 def _series(path: Path) -> str:
     """Loose files of one series belong together; what is no DICOM stands alone."""
-    try:
-        return read_header(path).SeriesInstanceUID
-    except Unreadable:
-        return str(path)
+    header = _header(path)
+    return header.SeriesInstanceUID if header else str(path)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

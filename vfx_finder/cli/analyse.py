@@ -39,8 +39,9 @@ def analyse(
     absent = [path for path in paths if not path.exists()]
     if absent:
         raise Unreadable(f"There is no file or folder {absent[0]}.")
-    inputs = inputs_of(paths)
-    into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1)
+    with Console(stderr=True).status("Looking at the files"):
+        inputs = inputs_of(paths)
+    into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1 or bool(json and json.is_dir()))
     shelf = _Shelf()
     failed = [item for item in inputs if not _one(item, shelf, into)]
     if failed:
