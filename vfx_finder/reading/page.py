@@ -16,12 +16,12 @@ from vfx_finder.ledger.queries import StudyFile
 from vfx_finder.reading.draft import Draft, Row
 
 _SURE = 0.9
+_SHOWN_BESIDE_LEVEL = "level-uncertain"
 _GRADES = (0, 1, 2, 3)
 _FLAG_WORDS: Mapping[str, str] = {
     "cut-by-field-of-view": "cut by field of view",
     "planes-disagree": "planes disagree",
     "thick-slices": "thick slices",
-    "level-uncertain": "level uncertain",
 }
 _WHY_NOT: Mapping[Reason, str] = {
     Reason.CUT_BY_FIELD_OF_VIEW: "Cut by the field of view: not graded",
@@ -189,16 +189,12 @@ def marks(draft: Draft) -> tuple[Mark, ...]:
 
 def will_sign(draft: Draft) -> str:
     """What one key press will put on record, in one sentence."""
-    rejected = f" {len(draft.rejected)} flagged {_vertebrae(len(draft.rejected))} rejected." if draft.rejected else ""
+    rejected = f" Rejected: {', '.join(row.level for row in draft.rejected)}." if draft.rejected else ""
     if not draft.fractures:
         return f"You sign: no vertebral fracture.{rejected}"
     found = ", ".join(f"{row.level} grade {row.grade}" for row in draft.fractures)
     noun = "fracture" if len(draft.fractures) == 1 else "fractures"
     return f"You sign: vertebral {noun} {found}.{rejected}"
-
-
-def _vertebrae(count: int) -> str:
-    return "vertebra" if count == 1 else "vertebrae"
 
 
 def _shown(row: Row, is_worst: bool) -> ShownRow:
@@ -254,7 +250,15 @@ def _flags(row: Row) -> tuple[str, ...]:
     moved = row.level is not row.finding.vertebra.level.level
     was = (f"was {row.finding.vertebra.level.level}",) if moved else ()
     ungraded = ("not graded",) if row.grade is None and row.finding.vertebra.heights else ()
-    return was + ungraded + tuple(_FLAG_WORDS.get(flag, flag.replace("-", " ")) for flag in row.finding.vertebra.flags)
+    return (
+        was
+        + ungraded
+        + tuple(
+            _FLAG_WORDS.get(flag, flag.replace("-", " "))
+            for flag in row.finding.vertebra.flags
+            if flag != _SHOWN_BESIDE_LEVEL
+        )
+    )
 
 
 def _lowest(heights: Heights) -> str:

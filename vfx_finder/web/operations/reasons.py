@@ -30,6 +30,10 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     Reason.NO_SUITABLE_SERIES: Advice("No series of this study can be measured.", _SEND_THIN),
     Reason.NO_SPINE: Advice("No spine was found in the images.", _READ_AS_USUAL),
+    Reason.SEVERAL_STUDIES: Advice("The files belong to more than one study.", _SEND_AGAIN),
+    Reason.PATIENT_CONFLICT: Advice(
+        "The images name different patients.", "Mend the study in PACS and send it again under its right identity."
+    ),
     Reason.UNREADABLE: Advice("The files could not be read.", _SEND_AGAIN, retry_may_help=True),
     Reason.LOCALIZER: Advice("Only localizer (scout) images were received.", _SEND_THIN),
     Reason.REFORMAT: Advice("Only reformatted images were received, no axial ones.", _SEND_THIN),

@@ -1,0 +1,106 @@
+"""What a radiologist changes on the study page, and what that makes of the signature."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import spines
+from vfx_finder.domain.review import Decision, RejectReason
+from vfx_finder.domain.spine import Level
+from vfx_finder.reading.draft import Draft, from_form, proposed
+from vfx_finder.reading.page import will_sign
+
+FINDINGS = spines.analysis({Level.T8: 1, Level.T12: 2, Level.L1: 3}).findings
+AT = {finding.vertebra.level.level: index for index, finding in enumerate(FINDINGS)}
+
+
+def form(**fields: str) -> dict[str, str]:
+    """Form fields named by level: grade_T12="1" is the grade of the vertebra that stands at T12."""
+    named = (name.split("_") for name in fields)
+    return {f"{kind}-{AT[Level(level)]}": value for (kind, level), value in zip(named, fields.values(), strict=True)}
+
+
+def levels(draft: Draft) -> list[Level]:
+    return [row.level for row in draft.rows]
+
+
+def test_untouched_page_signs_what_the_software_proposed() -> None:
+    draft = from_form(FINDINGS, {})
+    assert draft == proposed(FINDINGS)
+    assert {row.level: row.grade for row in draft.fractures} == {Level.T8: 1, Level.T12: 2, Level.L1: 3}
+    assert will_sign(draft) == "You sign: vertebral fractures T8 grade 1, T12 grade 2, L1 grade 3."
+    assert not draft.problems
+
+
+def test_the_eye_goes_first_to_the_worst() -> None:
+    assert proposed(FINDINGS).worst_index == AT[Level.L1]
+
+
+def test_vertebrae_that_nobody_graded_are_not_signed() -> None:
+    assert Level.L5 not in {decision.level for decision in proposed(FINDINGS).decisions()}
+
+
+def test_a_rejection_needs_its_reason() -> None:
+    draft = from_form(FINDINGS, form(decision_L1="rejected"))
+    assert draft.problems == ("L1: choose why it is rejected.",)
+    with pytest.raises(ValueError, match="reason"):
+        draft.decisions()
+
+
+def test_a_rejection_with_reason_leaves_the_other_fractures() -> None:
+    draft = from_form(FINDINGS, form(decision_L1="rejected", reason_L1="schmorl-node", note_L1=" lower end plate "))
+    decision = next(one for one in draft.decisions() if one.original_level is Level.L1)
+    assert (decision.decision, decision.reason) == (Decision.REJECTED, RejectReason.SCHMORL_NODE)
+    assert (decision.grade, decision.note) == (3, "lower end plate")
+    assert draft.outcome().max_grade == 2
+
+
+def test_another_reason_must_be_said_in_words() -> None:
+    said = form(decision_L1="rejected", reason_L1="other")
+    assert from_form(FINDINGS, said).problems == ("L1: say in the note what the other reason is.",)
+    assert not from_form(FINDINGS, said | form(note_L1="kyphoplasty")).problems
+
+
+def test_grade_0_on_a_flag_is_a_rejection_so_that_the_reason_is_kept() -> None:
+    draft = from_form(FINDINGS, form(grade_T12="0"))
+    assert [row.level for row in draft.rejected] == [Level.T12]
+    assert draft.problems
+
+
+def test_a_missed_fracture_is_added_by_its_grade() -> None:
+    draft = from_form(FINDINGS, form(grade_L3="2", grade_L5="1"))
+    added = {decision.level: decision for decision in draft.decisions()}
+    assert (added[Level.L3].grade, added[Level.L3].original_grade) == (2, 0)
+    assert (added[Level.L5].grade, added[Level.L5].original_grade) == (1, None)
+
+
+def test_a_suspected_metastasis_is_seen_in_the_outcome() -> None:
+    draft = from_form(FINDINGS, form(decision_T8="rejected", reason_T8="pathological-suspected"))
+    assert draft.outcome().pathological_suspected
+
+
+def test_all_levels_shift_by_one_and_the_signature_says_both() -> None:
+    draft = proposed(FINDINGS).shifted(1)
+    assert (levels(draft)[0], levels(draft)[AT[Level.T12]], levels(draft)[-1]) == (Level.T6, Level.L1, Level.S1)
+    decision = draft.decisions()[AT[Level.T12]]
+    assert (decision.original_level, decision.level) == (Level.T12, Level.L1)
+    assert not draft.may_shift(1)
+
+
+def test_two_fractures_at_one_level_cannot_be_signed() -> None:
+    draft = from_form(FINDINGS, form(level_L1="T12"))
+    assert draft.problems == ("T12 stands on two fractures: change one level.",)
+
+
+@given(st.integers(-1, 1), st.dictionaries(st.sampled_from(sorted(AT)), st.sampled_from("0123"), max_size=5))
+def test_a_shift_moves_numbers_and_nothing_else(by: int, grades: dict[Level, str]) -> None:
+    draft = from_form(FINDINGS, {f"grade-{AT[level]}": grade for level, grade in grades.items()})
+    moved = draft.shifted(by)
+    assert len(set(levels(moved))) == len(FINDINGS)
+    assert [row.grade for row in moved.rows] == [row.grade for row in draft.rows]
+    assert moved.shifted(-by) == draft
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text(max_size=12)))
+def test_nonsense_in_the_form_changes_nothing(fields: dict[str, str]) -> None:
+    assert from_form(FINDINGS, fields) == proposed(FINDINGS)
