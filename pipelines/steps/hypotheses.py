@@ -3,9 +3,15 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, product
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 _CERVICAL = tuple(level for level in HEAD_TO_FOOT if level.startswith("C") and level is not Level.C1)
 _THORACIC = tuple(level for level in HEAD_TO_FOOT if level.startswith("T"))
@@ -44,41 +50,53 @@ class Spine:
         return Level.T12 not in self.levels or Level.T13 in self.levels or self.last_lumbar is not Level.L5
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """One numbering of a chain: body n has the level `spine.levels[places[n]]`."""
-
-    spine: Spine
-    places: tuple[int, ...]
-
-    @property
-    def levels(self) -> tuple[Level, ...]:
-        """The level of each body, head to foot."""
-        return tuple(self.spine.levels[place] for place in self.places)
-
-    @property
-    def log_prior(self) -> float:
-        """How common this is before anything was measured."""
-        missed = self.places[-1] - self.places[0] - len(self.places) + 1
-        sacrum = SACRUM_TAKEN_FOR_A_BODY if self.levels[-1] is Level.S1 else 1.0
-        return self.spine.log_prior + missed * math.log(MISSED_BODY) + math.log(sacrum)
-
-
-def spines() -> Iterator[Spine]:
-    """The nine kinds of spine: eleven to thirteen thoracic by four to six lumbar bodies."""
+def _spines() -> Iterator[Spine]:
     for (thoracic, p_thoracic), (lumbar, p_lumbar) in product(THORACIC_COUNTS.items(), LUMBAR_COUNTS.items()):
         levels = (*_CERVICAL, *_THORACIC[:thoracic], *_LUMBAR[:lumbar], Level.S1)
         yield Spine(levels, math.log(p_thoracic * p_lumbar))
 
 
-def hypotheses(may_miss: Sequence[int]) -> tuple[Hypothesis, ...]:
+SPINES: tuple[Spine, ...] = tuple(_spines())
+"""The nine kinds of spine: eleven to thirteen thoracic by four to six lumbar bodies."""
+
+LEVEL_AT: Ints = np.array(
+    [[HEAD_TO_FOOT.index(level) for level in spine.levels] + [-1] * (LONGEST - len(spine.levels)) for spine in SPINES]
+)
+"""[spine, place] -> place of that level in `HEAD_TO_FOOT`; -1 below the sacrum."""
+
+_S1 = HEAD_TO_FOOT.index(Level.S1)
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Numberings of one chain: in numbering h, body n is `SPINES[spine[h]].levels[places[h, n]]`."""
+
+    spine: Ints
+    places: Ints
+
+    @property
+    def levels(self) -> Ints:
+        """[numbering, body] -> place of the level in `HEAD_TO_FOOT`."""
+        return np.asarray(LEVEL_AT[self.spine[:, None], self.places])
+
+    @property
+    def log_prior(self) -> Floats:
+        """How common each numbering is before anything was measured."""
+        kinds = np.array([spine.log_prior for spine in SPINES])[self.spine]
+        missed = self.places[:, -1] - self.places[:, 0] + 1 - self.places.shape[1]
+        sacrum = np.where(self.levels[:, -1] == _S1, math.log(SACRUM_TAKEN_FOR_A_BODY), 0.0)
+        return np.asarray(kinds + missed * math.log(MISSED_BODY) + sacrum)
+
+
+def hypotheses(may_miss: Sequence[int]) -> Hypotheses:
     """All numberings of a chain of `len(may_miss) + 1` bodies; up to `may_miss[n]` bodies may hide in gap n."""
-    found: list[Hypothesis] = []
-    for missed in product(*(range(most + 1) for most in may_miss)):
-        steps = tuple(accumulate((1 + skipped for skipped in missed), initial=0))
-        for spine in spines():
-            found += [
-                Hypothesis(spine, tuple(start + step for step in steps))
-                for start in range(len(spine.levels) - steps[-1])
-            ]
-    return tuple(found)
+    missed = np.array(list(product(*(range(most + 1) for most in may_miss))), dtype=np.int64)
+    steps = np.pad(np.cumsum(missed + 1, axis=1), ((0, 0), (1, 0)))
+    parts = [_placed(steps, len(spine.levels)) for spine in SPINES]
+    kinds = np.repeat(np.arange(len(SPINES)), [len(part) for part in parts])
+    return Hypotheses(kinds, np.concatenate(parts))
+
+
+def _placed(steps: Ints, length: int) -> Ints:
+    places = (steps[None] + np.arange(length)[:, None, None]).reshape(-1, steps.shape[1])
+    return np.asarray(places[places[:, -1] < length])

@@ -6,19 +6,15 @@ four or six lumbar bodies are. What one body's picture says is bounded, so that 
 outvote the rest of the chain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipelines.steps.chain_evidence import expected_mm, from_sight, from_spacing
 from pipelines.steps.facts import Body, SagittalStack
-from pipelines.steps.hypotheses import LONGEST, Hypothesis, hypotheses
-from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, span
+from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, hypotheses
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, LevelEstimate
-
-Floats = NDArray[np.float64]
 
 CERTAIN = 0.9
 """Below this probability a level is called uncertain."""
@@ -31,11 +27,6 @@ UNCERTAIN = "level-uncertain"
 MISSING_ABOVE = "missing-vertebra-above"
 CROWDED = "spacing-implausible"
 
-RIB_BOUND = 2.5
-SACRUM_BOUND = 4.0
-C2_BOUND = 4.0
-"""Largest log-odds that one look at one body may add."""
-
 GAP = 1.4
 """A distance this many times its neighbours' may hide a missed body. The distances then decide how many, which turns
 over near 1.5 times; looking from 1.4 on leaves that to them."""
@@ -47,16 +38,8 @@ _WIDEST_NORMAL_MM = 50.0
 _MOST_MISSED = 4
 _MOST_GAPS = 3
 
-_CENTRE_LOG_SD = 0.03
-_CUT_LOG_SD = 0.25
-_OUTLIER_SHARE = 0.03
-_OUTLIER_LOG_SD = 0.25
-"""Distances: noise of the found centres, of a body cut by the field of view, and a few wild ones (a crushed body)."""
 
-_SCALES = np.linspace(-3.0, 3.0, 25) * PATIENT_SCALE_LOG_SD
-_LOG_SCALE_PRIOR = -0.5 * (_SCALES / PATIENT_SCALE_LOG_SD) ** 2
-
-_INDEX = {level: number for number, level in enumerate(HEAD_TO_FOOT)}
+_T11 = HEAD_TO_FOOT.index(Level.T11)
 
 
 @dataclass(frozen=True)
@@ -95,12 +78,12 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
         return _too_many(bodies, stack)
     distances = _distances(bodies, stack)
     tried = _tried(distances, len(bodies))
-    chances = _normalised(_prior(tried) + _spacing_evidence(tried, distances, bodies) + _seen_evidence(tried, bodies))
+    chances = _normalised(tried.log_prior + from_spacing(tried, distances, bodies) + from_sight(tried, bodies))
     shares = _shares(tried, chances)
-    places = np.array([[_INDEX[level] for level in one.levels] for one in tried])
-    chosen = int(np.argmax(shares[np.arange(len(bodies)), places].sum(axis=1) + 1e-6 * chances))
-    estimates = tuple(_estimate(level, row) for level, row in zip(tried[chosen].levels, shares, strict=True))
-    return Numbering(estimates, _flags(tried[chosen], estimates, distances))
+    agreement = shares[np.arange(len(bodies)), tried.levels].sum(axis=1)
+    chosen = int(np.argmax(agreement + 1e-6 * chances))
+    estimates = tuple(_estimate(at, row) for at, row in zip(tried.levels[chosen].tolist(), shares, strict=True))
+    return Numbering(estimates, _flags(estimates, _chain_remarks(tried, chosen, distances)))
 
 
 def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
@@ -116,8 +99,9 @@ def _distances(bodies: Sequence[Body], stack: SagittalStack) -> Floats:
     return np.maximum(steps, 1.0)
 
 
-def _tried(distances: Floats, count: int) -> tuple[Hypothesis, ...]:
-    return hypotheses(_may_miss(distances)) or hypotheses((0,) * (count - 1))
+def _tried(distances: Floats, count: int) -> Hypotheses:
+    tried = hypotheses(_may_miss(distances))
+    return tried if len(tried.spine) else hypotheses((0,) * (count - 1))
 
 
 def _may_miss(distances: Floats) -> tuple[int, ...]:
@@ -132,104 +116,50 @@ def _usual(distances: Floats, at: int) -> float:
     return min(float(np.median(around)), _WIDEST_NORMAL_MM / GAP) if around.size else _WIDEST_NORMAL_MM / GAP
 
 
-def _prior(tried: Sequence[Hypothesis]) -> Floats:
-    return np.array([one.log_prior for one in tried])
-
-
-def _spacing_evidence(tried: Sequence[Hypothesis], distances: Floats, bodies: Sequence[Body]) -> Floats:
-    """Log-likelihood of the distances under each numbering, the patient's own scale averaged out."""
-    if not distances.size:
-        return np.zeros(len(tried))
-    expected = np.array([_expected(one) for one in tried])
-    residual = np.log(distances) - np.log(expected[:, :, 0])
-    noise = np.array([_CUT_LOG_SD if above.cut or below.cut else _CENTRE_LOG_SD for above, below in pairwise(bodies)])
-    sd = np.hypot(expected[:, :, 1], noise)
-    by_scale = [_log_density(residual - scale, sd).sum(axis=1) + prior for scale, prior in _scales()]
-    return np.asarray(np.logaddexp.reduce(by_scale, axis=0), dtype=np.float64)
-
-
-def _scales() -> list[tuple[float, float]]:
-    return list(zip(_SCALES.tolist(), _LOG_SCALE_PRIOR.tolist(), strict=True))
-
-
-def _expected(one: Hypothesis) -> list[tuple[float, float]]:
-    runs = [span(one.spine.levels[above : below + 1]) for above, below in pairwise(one.places)]
-    return [(run.mm, run.log_sd) for run in runs]
-
-
-def _log_density(residual: Floats, sd: Floats) -> Floats:
-    usual = (1.0 - _OUTLIER_SHARE) * np.exp(-0.5 * (residual / sd) ** 2) / sd
-    wild = _OUTLIER_SHARE * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
-    return np.asarray(np.log(usual + wild + 1e-12), dtype=np.float64)
-
-
-def _seen_evidence(tried: Sequence[Hypothesis], bodies: Sequence[Body]) -> Floats:
-    """Bounded log-odds of what was seen at each body, added where the numbering says that it should be seen."""
-    total = np.zeros(len(tried))
-    for at, body in enumerate(bodies):
-        total += _log_odds(body.rib, RIB_BOUND) * _where(tried, at, lambda _, level: level.startswith("T"))
-        total += _log_odds(body.sacrum_below, SACRUM_BOUND) * _where(
-            tried, at, lambda one, level: level is one.spine.last_lumbar
-        )
-        total += _log_odds(body.c2_above, C2_BOUND) * _where(tried, at, lambda _, level: level is Level.C3)
-    return total
-
-
-def _where(tried: Sequence[Hypothesis], at: int, is_so: Callable[[Hypothesis, Level], bool]) -> Floats:
-    return np.array([float(is_so(one, one.spine.levels[one.places[at]])) for one in tried])
-
-
-def _log_odds(probability: float | None, bound: float) -> float:
-    if probability is None:
-        return 0.0
-    inside = min(max(probability, 1e-6), 1.0 - 1e-6)
-    return float(np.clip(np.log(inside / (1.0 - inside)), -bound, bound))
-
-
 def _normalised(log_weights: Floats) -> Floats:
     weights = np.exp(log_weights - log_weights.max())
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _shares(tried: Sequence[Hypothesis], chances: Floats) -> Floats:
+def _shares(tried: Hypotheses, chances: Floats) -> Floats:
     """Probability of every level at every body: [body, level]."""
-    shares = np.zeros((len(tried[0].places), len(HEAD_TO_FOOT)))
-    for one, chance in zip(tried, chances, strict=True):
-        shares[np.arange(len(one.places)), [_INDEX[level] for level in one.levels]] += chance
+    count = tried.places.shape[1]
+    shares = np.zeros((count, len(HEAD_TO_FOOT)))
+    np.add.at(shares, (np.arange(count), tried.levels), chances[:, None])
     return shares
 
 
-def _estimate(level: Level, shares: Floats) -> LevelEstimate:
+def _estimate(at: int, shares: Floats) -> LevelEstimate:
     others = {
-        HEAD_TO_FOOT[at]: float(shares[at])
-        for at in np.argsort(-shares)
-        if HEAD_TO_FOOT[at] is not level and shares[at] >= ALTERNATIVE
+        HEAD_TO_FOOT[other]: float(shares[other])
+        for other in np.argsort(-shares).tolist()
+        if other != at and shares[other] >= ALTERNATIVE
     }
-    return LevelEstimate(level, min(1.0, float(shares[_INDEX[level]])), others)
+    return LevelEstimate(HEAD_TO_FOOT[at], min(1.0, float(shares[at])), others)
 
 
-def _flags(chosen: Hypothesis, estimates: Sequence[LevelEstimate], distances: Floats) -> tuple[tuple[str, ...], ...]:
-    steps = (1, *(below - above for above, below in pairwise(chosen.places)))
-    crowded = _crowded(chosen, distances)
-    return tuple(
-        tuple(
-            flag
-            for flag, raised in (
-                (UNCERTAIN, one.confidence < CERTAIN),
-                (TRANSITIONAL, chosen.spine.transitional and _INDEX[one.level] >= _INDEX[Level.T11]),
-                (MISSING_ABOVE, steps[at] > 1),
-                (CROWDED, at in crowded),
-            )
-            if raised
-        )
-        for at, one in enumerate(estimates)
-    )
+def _chain_remarks(tried: Hypotheses, chosen: int, distances: Floats) -> dict[str, set[int]]:
+    """Which bodies, by place in the chain, each remark about the whole chain is made on."""
+    places, levels = tried.places[chosen], tried.levels[chosen]
+    unusual = SPINES[tried.spine[chosen]].transitional
+    return {
+        TRANSITIONAL: set(np.flatnonzero(unusual & (levels >= _T11)).tolist()),
+        MISSING_ABOVE: set((np.flatnonzero(np.diff(places) > 1) + 1).tolist()),
+        CROWDED: _crowded(expected_mm(tried)[chosen], distances),
+    }
 
 
-def _crowded(chosen: Hypothesis, distances: Floats) -> set[int]:
-    """The bodies, by place in the chain, that stand too close to the next one."""
+def _crowded(expected: Floats, distances: Floats) -> set[int]:
     if not distances.size:
         return set()
-    ratios = distances / np.array([mm for mm, _ in _expected(chosen)])
+    ratios = distances / expected
     close = np.flatnonzero(ratios < CLOSE * max(1.0, float(np.median(ratios)))).tolist()
     return {at for gap in close for at in (gap, gap + 1)}
+
+
+def _flags(estimates: Sequence[LevelEstimate], remarks: dict[str, set[int]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        ((UNCERTAIN,) if one.confidence < CERTAIN else ())
+        + tuple(remark for remark, bodies in remarks.items() if at in bodies)
+        for at, one in enumerate(estimates)
+    )

@@ -8,8 +8,6 @@ a third so that the stated probabilities are right on the scans kept apart.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 
 from vfx_finder.domain.spine import Level
 
@@ -72,10 +70,3 @@ def spacing(upper: Level, lower: Level) -> Spacing:
     if lower is Level.S1:
         return _SACRAL
     return _UNUSUAL.get((upper, lower)) or _BETWEEN[upper]
-
-
-@lru_cache(maxsize=2048)
-def span(chain: tuple[Level, ...]) -> Spacing:
-    """Expected distance from the first to the last body of a run of neighbouring levels (at least two)."""
-    steps = [spacing(upper, lower) for upper, lower in pairwise(chain)]
-    return Spacing(sum(step.mm for step in steps), max(step.log_sd for step in steps))

@@ -1,4 +1,4 @@
-"""Body centres with levels of 1,947 real CT scans (VID, Buergin et al. 2023, CC BY-SA 4.0), from beside the checkout."""
+"""Body centres with levels of 1,947 real CT scans (VID, Buergin et al. 2023, CC BY-SA 4.0), beside the checkout."""
 
 import hashlib
 import json

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.steps.hypotheses import LONGEST, spines
+from pipelines.steps.hypotheses import LONGEST, SPINES
 from pipelines.steps.label import (
     CROWDED,
     MISSING_ABOVE,
@@ -59,8 +59,11 @@ def test_a_lumbar_chain_on_the_sacrum_is_named_with_certainty_and_without_remark
 
 
 def test_the_neck_is_counted_from_the_dens() -> None:
-    levels = run(Level.C3, Level.T2)
-    assert names(numbered(levels, [{"c2_above": C2}, *({} for _ in levels[1:])])) == levels
+    levels = run(Level.C3, Level.C6)
+    unseen: list[Anchor] = [{} for _ in levels]
+    seen: list[Anchor] = [{"c2_above": C2}, *({"c2_above": 0.05} for _ in levels[1:])]
+    assert names(numbered(levels, seen)) == levels
+    assert chance(numbered(levels, seen), Level.C6) > 0.9 > chance(numbered(levels, unseen), Level.C6) + 0.2
 
 
 def test_without_an_anchor_the_doubt_is_told_with_its_alternatives() -> None:
@@ -129,6 +132,13 @@ def test_a_rib_seen_once_where_none_is_does_not_renumber_the_spine() -> None:
     assert names(numbered(levels, anchors)) == levels
 
 
+def test_one_sure_mistake_does_not_outvote_the_rest_of_the_chain() -> None:
+    levels = run(Level.T6, Level.L3)
+    anchors = ribs(levels)
+    anchors[levels.index(Level.L2)]["rib"] = 1.0
+    assert names(numbered(levels, anchors)) == levels
+
+
 def test_the_sacrum_taken_for_a_body_is_named_s1_so_that_nobody_grades_it() -> None:
     levels = (*run(Level.T12, Level.L5), Level.S1)
     anchors = ribs(levels)
@@ -180,10 +190,9 @@ def test_more_bodies_than_any_spine_has_still_get_an_answer() -> None:
 
 
 def test_the_nine_kinds_of_spine_make_up_all_there_are() -> None:
-    kinds = list(spines())
-    assert sum(np.exp(kind.log_prior) for kind in kinds) == pytest.approx(1.0)
-    assert [kind.levels[-2] for kind in kinds if not kind.transitional] == [Level.L5]
-    assert len({kind.levels for kind in kinds}) == 9
+    assert sum(np.exp(kind.log_prior) for kind in SPINES) == pytest.approx(1.0)
+    assert [kind.levels[-2] for kind in SPINES if not kind.transitional] == [Level.L5]
+    assert len({kind.levels for kind in SPINES}) == 9
 
 
 SEEN = st.none() | st.floats(0.0, 1.0)

@@ -1,0 +1,82 @@
+"""How well each numbering of a chain of bodies agrees with its distances and with what was seen at each body."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from pipelines.steps.facts import Body
+from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Spine
+from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, spacing
+from vfx_finder.domain.spine import Level
+
+RIB_BOUND = 2.5
+SACRUM_BOUND = 4.0
+C2_BOUND = 4.0
+"""Largest log-odds that one look at one body may add."""
+
+_CENTRE_LOG_SD = 0.03
+_CUT_LOG_SD = 0.25
+_OUTLIER_SHARE = 0.03
+_OUTLIER_LOG_SD = 0.25
+"""Distances: noise of the found centres, of a body cut by the field of view, and a few wild ones (a crushed body)."""
+
+_SCALES = np.linspace(-3.0, 3.0, 17) * PATIENT_SCALE_LOG_SD
+
+
+def _padded(values: Sequence[float]) -> list[float]:
+    return [*values, *([np.nan] * (LONGEST - len(values)))]
+
+
+def _depths(spine: Spine) -> list[float]:
+    steps = [spacing(upper, lower).mm for upper, lower in pairwise(spine.levels)]
+    return _padded([float(sum(steps[:at])) for at in range(len(spine.levels))])
+
+
+_DEPTH_MM: Floats = np.array([_depths(spine) for spine in SPINES])
+_LOG_SD: Floats = np.array(
+    [_padded([spacing(upper, lower).log_sd for upper, lower in pairwise(spine.levels)]) for spine in SPINES]
+)
+_HAS_RIB = np.array([_padded([level.startswith("T") for level in spine.levels]) for spine in SPINES])
+_ON_SACRUM = np.array([_padded([level is spine.last_lumbar for level in spine.levels]) for spine in SPINES])
+_UNDER_C2 = np.array([_padded([level is Level.C3 for level in spine.levels]) for spine in SPINES])
+"""Each by [spine, place]: mm below C2, log SD of the step below, and where what is to be seen (1 or 0)."""
+
+
+def expected_mm(tried: Hypotheses) -> Floats:
+    """Expected distance (mm) of an average patient between neighbouring bodies: [numbering, gap]."""
+    return np.asarray(np.diff(_DEPTH_MM[tried.spine[:, None], tried.places], axis=1))
+
+
+def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body]) -> Floats:
+    """Log-likelihood of the distances (mm) under each numbering, the patient's own scale averaged out."""
+    if not distances.size:
+        return np.zeros(len(tried.spine))
+    residual = np.log(distances) - np.log(expected_mm(tried))
+    noise = np.array([_CUT_LOG_SD if above.cut or below.cut else _CENTRE_LOG_SD for above, below in pairwise(bodies)])
+    sd = np.hypot(_LOG_SD[tried.spine[:, None], tried.places[:, :-1]], noise)
+    by_scale = [
+        _log_density(residual - scale, sd).sum(axis=1) - 0.5 * (scale / PATIENT_SCALE_LOG_SD) ** 2 for scale in _SCALES
+    ]
+    return np.asarray(np.logaddexp.reduce(by_scale, axis=0))
+
+
+def _log_density(residual: Floats, sd: Floats) -> Floats:
+    usual = (1.0 - _OUTLIER_SHARE) * np.exp(-0.5 * (residual / sd) ** 2) / sd
+    wild = _OUTLIER_SHARE * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
+    return np.asarray(np.log(usual + wild + 1e-12))
+
+
+def from_sight(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
+    """Bounded log-odds of what was seen at each body, added where the numbering says that it should be seen."""
+    where = (tried.spine[:, None], tried.places)
+    ribs = _HAS_RIB[where] @ _log_odds([body.rib for body in bodies], RIB_BOUND)
+    sacrum = _ON_SACRUM[where] @ _log_odds([body.sacrum_below for body in bodies], SACRUM_BOUND)
+    neck = _UNDER_C2[where] @ _log_odds([body.c2_above for body in bodies], C2_BOUND)
+    return np.asarray(ribs + sacrum + neck)
+
+
+def _log_odds(probabilities: Sequence[float | None], bound: float) -> Floats:
+    """One value a body; 0 where the place was not in view."""
+    inside = np.clip([0.5 if p is None else p for p in probabilities], 1e-6, 1.0 - 1e-6)
+    return np.asarray(np.clip(np.log(inside / (1.0 - inside)), -bound, bound))
