@@ -68,7 +68,8 @@ def test_a_pedicle_bridge_to_posterior_bone_is_cut() -> None:
 
 
 def test_the_next_vertebra_is_not_part_of_this_one() -> None:
-    bone = [Drawn().outline(), Drawn().outline() + [0, 32], Drawn().outline() - [0, 32]]
+    next_one = np.array([0.0, 32.0])
+    bone = [Drawn().outline(), Drawn().outline() + next_one, Drawn().outline() - next_one]
     result = measure_section(section(bone, 0.8, 100, MIDDLE), 0.8, MIDDLE)
     assert result is not None
     close(result.heights, Drawn(), within=0.4)
