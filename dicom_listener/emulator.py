@@ -26,6 +26,9 @@ SUCCESS = 0x0000
 MAX_CONTEXTS = 128
 """Presentation contexts an association can propose: odd numbers below 256 (DICOM PS3.8 section 9.3.2.2)."""
 
+PATIENCE_S = 120
+"""How long an answer is waited for: a busy receiver is no dead one."""
+
 _META = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 
 Image = Path | Dataset
@@ -110,6 +113,7 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     """An open association with these contexts proposed, released at the end of the block."""
     entity = AE(ae_title=address.calling)
     entity.connection_timeout = 10
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = PATIENCE_S
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
     association = entity.associate(
@@ -183,4 +187,6 @@ def _store(association: Association, parcel: _Parcel) -> Sent:
     if not association.is_established:
         return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
     answer = association.send_c_store(parcel.path)
-    return Sent(parcel.SOPInstanceUID, answer.get("Status"), str(answer.get("ErrorComment", "")))
+    if "Status" not in answer:
+        return Sent(parcel.SOPInstanceUID, None, "No answer came.")
+    return Sent(parcel.SOPInstanceUID, int(answer.Status), str(answer.get("ErrorComment", "")))

@@ -52,7 +52,7 @@ class Ear:
 
 @pytest.fixture(autouse=True)
 def sockets_of_lost_peers() -> Iterator[None]:
-    """pynetdicom leaves the socket of a peer that vanished to the garbage collector: collected here, in its own test."""
+    """pynetdicom leaves the socket of a peer that vanished to the garbage collector; collected in its own test."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
