@@ -13,6 +13,7 @@ FIND_PYTHON = for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && exit; done; \
 	echo 'vfx_finder needs Python 3.11 or 3.12.' >&2; exit 1
 WORKERS ?= 2
+export PIP_RETRIES ?= 10
 
 .PHONY: help demo test check fix states dependencies peers clean
 
