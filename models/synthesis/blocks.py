@@ -16,7 +16,10 @@ VOXEL_MM = 4.0
 SHAPE = (72, 40, 40)  # z (head to foot), y (front to back), x (right to left)
 CLASSES = ("background", "body", "posterior", "sacrum", "rib", "other", "dens")
 HEAT_SD_MM = 6.0
-LEVEL_ORDER = {name: float(i) for i, name in enumerate(NAMES)} | {"T13": NAMES.index("T12") + 0.5, "L6": len(NAMES) - 0.5}
+LEVEL_ORDER = {name: float(i) for i, name in enumerate(NAMES)} | {
+    "T13": NAMES.index("T12") + 0.5,
+    "L6": len(NAMES) - 0.5,
+}
 LEVELS = float(len(NAMES))
 
 

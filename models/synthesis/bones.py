@@ -66,7 +66,11 @@ def arch(v: SyntheticVertebra, rng: np.random.Generator) -> Capsules:
         ]  # fmt: skip
     for shift in (-tall, -tall / 3, tall / 3, tall):
         root = (0.0, back + canal_d + 3.5, -0.3 * height + shift)
-        tip = (float(rng.normal(0, 1)), root[1] + reach * np.cos(angle), root[2] - reach * np.sin(angle) * 0.9 + shift * 0.3)
+        tip = (
+            float(rng.normal(0, 1)),
+            root[1] + reach * np.cos(angle),
+            root[2] - reach * np.sin(angle) * 0.9 + shift * 0.3,
+        )
         segments.append((root, tip, thick * 0.9, thick * rng.uniform(0.8, 1.2)))
     world = [(v.frame @ np.array(a) + v.centre, v.frame @ np.array(b) + v.centre, r, q) for a, b, r, q in segments]
     return capsules(world, "posterior", (v.cortex, v.spongiosa + 80), v.name)
@@ -117,7 +121,14 @@ def pelvis(spine: Spine, rng: np.random.Generator) -> list[Capsules]:
         ]
         hip = s1.centre + np.array([side * 88, -38, -92]) * s
         for y, z in ((28, 18), (10, 36), (-14, 48), (-40, 46), (-62, 30)):
-            other.append((s1.centre + np.array([side * 56, 14, -28]) * s, s1.centre + np.array([side * (92 + rng.uniform(-6, 10)), y, z]) * s, 6.0, 5.0))
+            other.append(
+                (
+                    s1.centre + np.array([side * 56, 14, -28]) * s,
+                    s1.centre + np.array([side * (92 + rng.uniform(-6, 10)), y, z]) * s,
+                    6.0,
+                    5.0,
+                )
+            )
             other.append((hip, s1.centre + np.array([side * 96, y, z]) * s, 7.0, 5.0))
         other += [
             (hip, hip + np.array([0.1, 0, 0]), 27 * s, 27 * s),
@@ -155,7 +166,10 @@ def shoulders_and_chest(spine: Spine, chest: tuple[float, float], rng: np.random
         for side in (-1.0, 1.0):
             joint = t2 + np.array([side * chest[0] * 1.25, -10, -5])
             elbow = joint + np.array([side * 40, rng.uniform(-60, 30), -300])
-            arms += [(joint, elbow, 14.0, 11.0), (elbow, elbow + np.array([-side * 20, rng.uniform(-80, 0), -240]), 9.0, 8.0)]
+            arms += [
+                (joint, elbow, 14.0, 11.0),
+                (elbow, elbow + np.array([-side * 20, rng.uniform(-80, 0), -240]), 9.0, 8.0),
+            ]
         made.append(capsules(arms, "other", (800, 150), "arms"))
     return made
 

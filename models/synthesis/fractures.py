@@ -14,7 +14,13 @@ _PROFILE = {  # drop at the anterior rim, the middle, the posterior rim, as a sh
     "upper": (0.7, 1.0, 0.1),
     "lower": (0.7, 1.0, 0.1),
 }
-_UPPER_SHARE = {"wedge": (0.6, 1.0), "biconcave": (0.4, 0.7), "crush": (0.4, 0.9), "upper": (1.0, 1.0), "lower": (0.0, 0.0)}
+_UPPER_SHARE = {
+    "wedge": (0.6, 1.0),
+    "biconcave": (0.4, 0.7),
+    "crush": (0.4, 0.9),
+    "upper": (1.0, 1.0),
+    "lower": (0.0, 0.0),
+}
 
 
 def fracture(shape: BodyShape, kind: str, loss: float, rng: np.random.Generator) -> BodyShape:

@@ -105,7 +105,9 @@ class Painter:
             low, high = organ.centre - organ.axes - 4, organ.centre + organ.axes + 4
             index = _box(points, low, high) if self._seen(low, high) else points.new_zeros(0, dtype=torch.long)
             if len(index):
-                centre, axes = (torch.as_tensor(a, dtype=torch.float32, device=points.device) for a in (organ.centre, organ.axes))
+                centre, axes = (
+                    torch.as_tensor(a, dtype=torch.float32, device=points.device) for a in (organ.centre, organ.axes)
+                )
                 self._over(hu, index, ellipsoid_depth(points[index], centre, axes), organ.hu)
         for vessel in trunk.vessels:
             self._capsule(points, vessel, hu, vessel.marrow)
@@ -161,7 +163,9 @@ class Painter:
             share[name] = torch.minimum(share[name], 1 - torch.maximum(share["body"], share["sacrum"]))
         return owner
 
-    def _disc(self, index: Tensor, depth: Tensor, hu: Tensor, share: dict[str, Tensor], lower: SyntheticVertebra) -> None:
+    def _disc(
+        self, index: Tensor, depth: Tensor, hu: Tensor, share: dict[str, Tensor], lower: SyntheticVertebra
+    ) -> None:
         part = occupancy(depth, self.softness)
         value = lower.disc_hu if lower.kind == "body" or lower.name == "S1" else lower.spongiosa + 60
         hu[index] = hu[index] * (1 - part) + value * part
@@ -171,7 +175,15 @@ class Painter:
                 gas = occupancy(depth - 1.8, self.softness) * 0.7
                 hu[index] = hu[index] * (1 - gas) - 250 * gas
 
-    def _spongiosa(self, index: Tensor, depths: tuple[Tensor, ...], hu: Tensor, v: SyntheticVertebra, grain: Tensor, local: tuple[Tensor, ...]) -> None:
+    def _spongiosa(
+        self,
+        index: Tensor,
+        depths: tuple[Tensor, ...],
+        hu: Tensor,
+        v: SyntheticVertebra,
+        grain: Tensor,
+        local: tuple[Tensor, ...],
+    ) -> None:
         depth, top, bottom, side = depths
         t = v.cortex_mm
         inner = torch.minimum(torch.minimum(top - 1.3 * t, bottom - 1.3 * t), side - 0.6 * t)

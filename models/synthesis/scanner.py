@@ -22,7 +22,9 @@ class Scan:
 
 def draw_scan(rng: np.random.Generator) -> Scan:
     """A random acquisition: mostly 0.6 to 3 mm slices, some to 6 mm; soft to sharp kernels; low to high noise."""
-    thick = float(rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 6.0)], p=[0.45, 0.35, 0.2]))
+    thick = float(
+        rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 6.0)], p=[0.45, 0.35, 0.2])
+    )
     sharp = rng.random() < 0.3
     return Scan(
         slice_mm=thick,

@@ -45,7 +45,11 @@ def sheet(trunk: Trunk, centre: tuple[float, float], shift: tuple[float, float],
     z = centre[1] + torch.linspace(half, -half, SIZE)
     y = centre[0] + torch.linspace(-half, half, SIZE)
     line_z, line_x = spine_line(trunk)
-    x = torch.as_tensor(np.interp(z.numpy(), line_z, line_x), dtype=torch.float32) + shift[0] + shift[1] * (z - centre[1])
+    x = (
+        torch.as_tensor(np.interp(z.numpy(), line_z, line_x), dtype=torch.float32)
+        + shift[0]
+        + shift[1] * (z - centre[1])
+    )
     zz, yy = torch.meshgrid(z, y, indexing="ij")
     xx = x[:, None].expand_as(zz)
     return torch.cat([torch.stack([xx + p, yy, zz], -1).reshape(-1, 3) for p in planes])

@@ -138,7 +138,10 @@ def squash(shape: BodyShape, factor: float) -> BodyShape:
 
     def lower_plate(plate: EndPlate) -> EndPlate:
         return replace(
-            plate, anterior=plate.anterior * factor, posterior=plate.posterior * factor, concavity=plate.concavity * factor
+            plate,
+            anterior=plate.anterior * factor,
+            posterior=plate.posterior * factor,
+            concavity=plate.concavity * factor,
         )
 
     return replace(shape, upper=lower_plate(shape.upper), lower=lower_plate(shape.lower))
@@ -191,9 +194,19 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
         below = at - up * (own / 2 - shrink * 0.5 + disc)
         made.append(
             SyntheticVertebra(
-                norm.name, at, frame, shape, "body", scale, bone * rng.uniform(0.8, 1.25) + (40 * broken[1] if broken else 0),
-                cortex * rng.uniform(0.8, 1.2), float(rng.uniform(0.5, 1.3)), float(rng.uniform(40, 120)), norm.spinous_drop,
-                broken, mimic,
+                norm.name,
+                at,
+                frame,
+                shape,
+                "body",
+                scale,
+                bone * rng.uniform(0.8, 1.25) + (40 * broken[1] if broken else 0),
+                cortex * rng.uniform(0.8, 1.2),
+                float(rng.uniform(0.5, 1.3)),
+                float(rng.uniform(40, 120)),
+                norm.spinous_drop,
+                broken,
+                mimic,
             )  # fmt: skip
         )
     assert below is not None

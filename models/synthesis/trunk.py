@@ -85,7 +85,9 @@ def _vessels_and_muscles(spine: Spine, rng: np.random.Generator, wall: float) ->
         made.append(along("C4", "T4", rng.uniform(-6, 6), rng.uniform(22, 30), rng.uniform(7, 9), -980.0))
     for side in (-1.0, 1.0):
         lumbar = [v for v in bodies if v.name[0] == "L"]
-        line = [v.centre + np.array([side * (v.shape.width / 2 + 6 + 3 * i), -2.0 * i, 0]) for i, v in enumerate(lumbar)]
+        line = [
+            v.centre + np.array([side * (v.shape.width / 2 + 6 + 3 * i), -2.0 * i, 0]) for i, v in enumerate(lumbar)
+        ]
         segments = [(a, b, 9.0 + 3 * i, 12.0 + 3 * i) for i, (a, b) in enumerate(zip(line, line[1:], strict=False))]
         made.append(capsules(segments, "soft", (wall, wall)))
     return made
@@ -94,7 +96,9 @@ def _vessels_and_muscles(spine: Spine, rng: np.random.Generator, wall: float) ->
 def _canal(spine: Spine, rng: np.random.Generator) -> Capsules:
     line = [v.centre + v.frame @ np.array([0, v.shape.depth / 2 + 8.0 * v.scale, 0]) for v in spine.vertebrae[:-3]]
     radius = float(rng.uniform(6, 9)) * spine.scale
-    return capsules([(a, b, radius, radius) for a, b in zip(line, line[1:], strict=False)], "soft", (30.0, rng.uniform(5, 45)))
+    return capsules(
+        [(a, b, radius, radius) for a, b in zip(line, line[1:], strict=False)], "soft", (30.0, rng.uniform(5, 45))
+    )
 
 
 def draw_trunk(rng: np.random.Generator, options: SpineOptions | None = None) -> Trunk:
@@ -102,7 +106,9 @@ def draw_trunk(rng: np.random.Generator, options: SpineOptions | None = None) ->
     spine = draw_spine(rng, options)
     chest = (float(rng.uniform(112, 150)) * spine.scale, float(rng.uniform(78, 112)) * spine.scale)
     wall = float(rng.uniform(35, 75))
-    bones = ribs(spine, chest, rng) + pelvis(spine, rng) + shoulders_and_chest(spine, chest, rng) + neck_and_skull(spine)
+    bones = (
+        ribs(spine, chest, rng) + pelvis(spine, rng) + shoulders_and_chest(spine, chest, rng) + neck_and_skull(spine)
+    )
     return Trunk(
         spine=spine,
         arches=tuple(arch(v, rng) for v in spine.vertebrae if v.kind == "body"),

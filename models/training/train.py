@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -34,8 +35,8 @@ class Plan:
 
 
 PLANS = {
-    "section": Plan("section", steps=4500, batch=12, fresh=4, buffer=1200),
-    "block": Plan("block", steps=2400, batch=4, fresh=2, buffer=240),
+    "section": Plan("section", steps=3600, batch=12, fresh=4, buffer=1200),
+    "block": Plan("block", steps=2000, batch=4, fresh=2, buffer=240),
 }
 
 
@@ -59,7 +60,7 @@ class Average:
 def learning_rate(plan: Plan, step: int) -> float:
     """Warm-up over 100 steps, then a cosine to one hundredth."""
     warm = min(1.0, (step + 1) / 100)
-    return plan.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, step / plan.steps))))
+    return float(plan.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, step / plan.steps)))))
 
 
 def _batch(buffer: list[Sample], plan: Plan, step: int, device: torch.device) -> Sample:
@@ -74,10 +75,18 @@ def _batch(buffer: list[Sample], plan: Plan, step: int, device: torch.device) ->
 
 def _step(net: nn.Module, batch: Sample, plan: Plan) -> dict[str, Tensor]:
     image = normalise(batch["image"])
-    layout = torch.channels_last if plan.kind == "section" else torch.channels_last_3d
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
-        out = net(image.contiguous(memory_format=layout))
-    return loss(plan.kind, out.float(), batch)
+        if plan.kind == "section":
+            out = net(image.contiguous(memory_format=torch.channels_last))
+        else:
+            out = cast(BlockNet, net).at_half(image)
+    return loss(plan.kind, out.float(), batch if plan.kind == "section" else _halved(batch))
+
+
+def _halved(batch: Sample) -> Sample:
+    """Block targets at 8 mm: shares and heat averaged, the level and where it counts taken from the strongest voxel."""
+    pooled = {k: nn.functional.avg_pool3d(batch[k], 2) for k in ("tissue", "heat")}
+    return pooled | {k: nn.functional.max_pool3d(batch[k], 2) for k in ("level", "inside")}
 
 
 def train(plan: Plan, folder: Path, report: Callable[[int, float], None], seconds: float = float("inf")) -> Path:

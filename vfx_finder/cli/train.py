@@ -1,7 +1,43 @@
-"""`vfx-finder train`."""
+"""`vfx-finder train`: make the weights of a bundle from nothing, from synthetic images alone."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 def register(app: typer.Typer) -> None:
     """Add `train` to the command line."""
+
+    @app.command()
+    def train(
+        bundle: Annotated[str, typer.Argument(help="Which bundle: ct_spine.")] = "ct_spine",
+        folder: Annotated[Path, typer.Option(help="Checkpoints and curves; a later call goes on from there.")] = Path(
+            "runs/ct_spine"
+        ),
+        steps: Annotated[int | None, typer.Option(help="Steps per network instead of the plan's own.")] = None,
+        minutes: Annotated[float, typer.Option(help="Stop each network after this many minutes.")] = 24 * 60,
+        export: Annotated[bool, typer.Option(help="Write the weights into the bundle when done.")] = False,
+        version: Annotated[str, typer.Option(help="Version of the exported bundle.")] = "0.1.0",
+    ) -> None:
+        """Train a bundle's networks on synthetic images; resumes, saves every two minutes, logs its curve."""
+        if bundle != "ct_spine":
+            raise typer.BadParameter(f"there is no bundle called {bundle}; there is ct_spine.")
+        from models.training import export as exporting
+        from models.training import train as training
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            for plan in training.PLANS.values():
+                chosen = plan if steps is None else replace(plan, steps=steps)
+                task = bar.add_task(f"{plan.kind} network", total=chosen.steps)
+
+                def tell(step: int, loss: float, task: object = task, kind: str = plan.kind) -> None:
+                    bar.update(task, completed=step, description=f"{kind} network, loss {loss:.3f}")  # type: ignore[arg-type]
+
+                training.train(chosen, folder, tell, minutes * 60)
+        if export:
+            Console().print(f"Model card: {exporting.export(folder, bundle, version)}")

@@ -1,0 +1,73 @@
+"""What stands on the shelf, and how it is loaded. Importing this module imports nothing heavy."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vfx_finder.domain.errors import Broken
+from vfx_finder.domain.finding import ModelVersion
+
+if TYPE_CHECKING:
+    from models.runner import CtSpine
+
+SHELF = Path(__file__).parent
+BUNDLES = ("ct_spine",)
+WEIGHTS = {"ct_spine": ("coarse.safetensors", "fine.safetensors")}
+
+
+@dataclass(frozen=True)
+class Models:
+    """The installed models; `xray_spine` is None until there is one."""
+
+    ct_spine: "CtSpine"
+    xray_spine: None = None
+
+
+def card(bundle: str) -> dict[str, Any]:
+    """The bundle's metadata (model card in numbers): version, sha256 of each weight file, data, intended use."""
+    content: dict[str, Any] = json.loads((SHELF / bundle / "configs" / "metadata.json").read_text())
+    return content
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, as hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check(bundle: str) -> ModelVersion:
+    """The bundle's version, after its weight files were found unchanged.
+
+    Raises `Broken` where a file is missing or its sha256 differs from the card.
+    """
+    known = card(bundle)
+    sums = []
+    for name in WEIGHTS[bundle]:
+        path = SHELF / bundle / "models" / name
+        if not path.exists():
+            raise Broken(f"The weights {bundle}/{name} are missing: install the package again.")
+        sums.append(sha256(path))
+        if sums[-1] != known["sha256"][name]:
+            raise Broken(f"The weights {bundle}/{name} are not those of the model card: install the package again.")
+    return ModelVersion(bundle, known["version"], hashlib.sha256("".join(sums).encode()).hexdigest())
+
+
+def load(device: str | None = None) -> Models:
+    """Every installed model, weights checked against their cards, on `device` (CUDA when there is one)."""
+    import torch
+    from monai.bundle import ConfigParser
+    from safetensors.torch import load_file
+
+    from models.runner import CtSpine
+
+    version = check("ct_spine")
+    parser = ConfigParser()
+    parser.read_config(SHELF / "ct_spine" / "configs" / "inference.json")
+    nets = []
+    for part, name in zip(("coarse", "fine"), WEIGHTS["ct_spine"], strict=True):
+        net = parser.get_parsed_content(f"{part}_net")
+        net.load_state_dict(load_file(SHELF / "ct_spine" / "models" / name))
+        nets.append(net)
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Models(CtSpine(nets[0], nets[1], version, chosen))

@@ -1,0 +1,30 @@
+"""From checkpoints to a bundle: averaged weights as safetensors, and the sums and numbers of its model card."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from models.catalogue import SHELF, card, sha256
+
+PARTS = {"block": "coarse.safetensors", "section": "fine.safetensors"}
+
+
+def export(folder: Path, bundle: str, version: str) -> Path:
+    """Write the averaged weights of the checkpoints in `folder` into `bundle`, and their sha256 into its card.
+
+    Returns the card's path. Raises `FileNotFoundError` where a checkpoint is missing.
+    """
+    content, target = card(bundle), SHELF / bundle
+    (target / "models").mkdir(exist_ok=True)
+    for kind, name in PARTS.items():
+        saved = torch.load(folder / f"{kind}.ckpt.pt", weights_only=True)
+        path = target / "models" / name
+        save_file({k: v.contiguous() for k, v in saved["average"].items()}, path)
+        content["sha256"][name] = sha256(path)
+        content["training"][kind] = {"steps": saved["step"], **saved["plan"]}
+    content["version"] = version
+    out = target / "configs" / "metadata.json"
+    out.write_text(json.dumps(content, indent=2) + "\n")
+    return out

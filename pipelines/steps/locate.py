@@ -1,0 +1,106 @@
+"""Find every vertebral body of a CT: coarse line, straightened sections, single bodies, and what lies around them."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.steps.anchors import Surroundings
+from pipelines.steps.centre_line import CentreLine, find_centre_line, shrink
+from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
+from pipelines.steps.instances import Instance, Sections, find_instances
+from pipelines.steps.straighten import PIXEL_MM, Sheet, cut, lay_sheet, lps, refine
+from vfx_finder.domain.study import Reason, Unsuitable
+
+PLANES_MM = (-6.0, -3.0, 0.0, 3.0, 6.0)
+SCOUT_MM = (-24.0, -16.0, -8.0, 0.0, 8.0, 16.0, 24.0)
+MIN_SCORE = 0.12
+BODY = 1
+_TOUCHING_PX = 4
+
+
+class CoarseMaps(Protocol):
+    """tissue [7, Z, Y, X] (background, body, posterior, sacrum, rib, other, dens), probabilities at 4 mm."""
+
+    @property
+    def tissue(self) -> FloatArray: ...
+
+
+class FineMaps(Protocol):
+    """tissue [N, 5, H, W] (background, body, posterior, disc, sacrum), heat [N, H, W], offset [N, 2, H, W] in mm."""
+
+    @property
+    def tissue(self) -> FloatArray: ...
+    @property
+    def heat(self) -> FloatArray: ...
+    @property
+    def offset(self) -> FloatArray: ...
+
+
+class SpineNetworks(Protocol):
+    """The two networks of a CT spine model: numpy in HU in, maps out."""
+
+    def coarse(self, hu: FloatArray) -> CoarseMaps: ...
+    def fine(self, hu: FloatArray) -> FineMaps: ...
+
+
+def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
+    """All vertebral bodies of a CT volume from head to foot, or why none was found."""
+    maps = networks.coarse(shrink(volume))
+    line = find_centre_line(maps.tissue[BODY])
+    if line is None:
+        return Unsuitable(Reason.NO_SPINE, "No row of vertebral bodies was found in these images.")
+    line = _refined(volume, line, networks)
+    sheet = lay_sheet(volume, line)
+    hu = cut(volume, sheet, PLANES_MM)
+    fine = networks.fine(hu)
+    sections = Sections(fine.tissue[:, BODY], fine.heat, fine.offset)
+    row_lps, column_lps, left_lps = lps(volume, sheet)
+    stack = SagittalStack(hu, sections.body, PLANES_MM, PIXEL_MM, row_lps, column_lps, left_lps)
+    chain = [one for one in find_instances(sections) if one.score >= MIN_SCORE]
+    if not chain:
+        return Unsuitable(Reason.NO_SPINE, "No vertebral body was found along the spine's course.")
+    return Located(stack, tuple(_bodies(chain, sheet, sections, Surroundings(maps.tissue))))
+
+
+def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> CentreLine:
+    """The line moved sideways onto the middle of the bodies, as the fine network sees them in sections beside it."""
+    sheet = lay_sheet(volume, line)
+    seen = networks.fine(cut(volume, sheet, SCOUT_MM)).tissue[:, BODY]
+    return refine(line, sheet, seen, SCOUT_MM)
+
+
+def _bodies(chain: list[Instance], sheet: Sheet, sections: Sections, around: Surroundings) -> list[Body]:
+    size = sections.body.shape[1:]
+    made = []
+    for n, one in enumerate(chain):
+        at = _position(sheet, one.centre)
+        made.append(
+            Body(
+                mask=one.mask,
+                corner=one.corner,
+                centre=one.centre,
+                score=one.score,
+                cut=_is_cut(one, (size[0], size[1])),
+                rib=around.rib(at),
+                sacrum_below=around.sacrum_below(at) if n == len(chain) - 1 else None,
+                c2_above=around.c2_above(at) if n == 0 else None,
+            )
+        )
+    return made
+
+
+def _position(sheet: Sheet, centre: tuple[float, float]) -> NDArray[np.float64]:
+    """(x, y, z) of a point (row, col) of the sheet in the volume's millimetres."""
+    rows, cols = np.arange(len(sheet.z)), np.arange(len(sheet.y))
+    return np.array(
+        [np.interp(centre[0], rows, sheet.x), np.interp(centre[1], cols, sheet.y), np.interp(centre[0], rows, sheet.z)]
+    )
+
+
+def _is_cut(one: Instance, size: tuple[int, int]) -> bool:
+    """Whether the body runs into an edge of the picture in its middle plane."""
+    rows, cols = np.nonzero(one.mask[len(one.mask) // 2] > 0.5)
+    rows, cols = rows + one.corner[0], cols + one.corner[1]
+    edges = ((rows <= 1).sum(), (rows >= size[0] - 2).sum(), (cols <= 1).sum(), (cols >= size[1] - 2).sum())
+    return bool(max(edges) >= _TOUCHING_PX)
