@@ -60,11 +60,11 @@ class Placing:
         room = np.ceil(self.shifts.max(axis=0)).astype(int)
         return rows + int(room[0]), columns + int(room[1])
 
-    def affine(self, step_mm: float) -> NDArray[np.float64]:
-        """4x4 voxel (i, j, k) -> LPS mm."""
+    def affine(self, step_mm: float, start_mm: float) -> NDArray[np.float64]:
+        """4x4 voxel (i, j, k) -> LPS mm; k = 0 lies `start_mm` above the stack's first slice."""
         matrix = np.eye(4)
         matrix[:3, :3] = self.directions * np.array([*self.pixel_mm, step_mm])
-        matrix[:3, 3] = self._origin()
+        matrix[:3, 3] = self._origin() + self.stack.normal * start_mm
         return matrix
 
     def place(self, frame: NDArray[np.int16], index: int) -> NDArray[np.int16]:

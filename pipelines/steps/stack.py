@@ -17,7 +17,7 @@ height of a vertebra, which is half of what separates a normal one from grade 2.
 the same limit: within it the gap is interpolated, beyond it the series is listed. (House decision.)"""
 
 MAX_MISSING = 0.1
-"""Largest share of slices that may be interpolated."""
+"""Largest share of slices that may be missing from a regular stack; with more of them it is unequally spaced."""
 
 _FINE_ENOUGH_MM = 1.0  # twice this still shows an end-plate within a millimetre
 _SAME_DIRECTION = 0.9995  # cosine of 1.8 degrees
@@ -193,24 +193,23 @@ def _field_mm(plane: Plane) -> tuple[float, float]:
 
 
 def _grid(places: NDArray[np.float64], nominal: float) -> tuple[float, NDArray[np.int64] | None]:
-    """Grid step and every slice's index on it; index None where the slices fit no regular grid."""
+    """Grid step and every slice's index on it; index None where the slices fit no grid that is nearly full."""
     counts = np.maximum(np.rint(np.diff(places) / nominal), 1)
     index = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     step = float(places[-1] / index[-1])
-    off_grid = np.abs(places - index * step).max()
-    return (step, index) if off_grid <= _REGULAR * step else (nominal, None)
+    fits = np.abs(places - index * step).max() <= _REGULAR * step
+    nearly_full = index[-1] + 1 - len(index) <= MAX_MISSING * len(index)
+    return (step, index) if fits and nearly_full else (nominal, None)
 
 
 def _gap_verdict(gaps: NDArray[np.float64], nominal: float, grid: NDArray[np.int64] | None) -> Unsuitable | None:
     widest = float(gaps.max())
+    if widest <= MAX_SLICE_MM:
+        return None
     if grid is None:
         detail = f"Distances between slices vary from {gaps.min():.1f} to {widest:.1f} mm; at most {MAX_SLICE_MM:g} mm."
-        return Unsuitable(Reason.UNEQUAL_SPACING, detail) if widest > MAX_SLICE_MM else None
-    missing = int(grid[-1]) + 1 - len(grid)
-    if not missing or (widest <= MAX_SLICE_MM and missing <= MAX_MISSING * len(grid)):
-        return None
-    detail = (
-        f"{missing} of {int(grid[-1]) + 1} slices are missing; slices are {nominal:.1f} mm apart "
-        f"and the widest gap is {widest:.1f} mm."
-    )
+        return Unsuitable(Reason.UNEQUAL_SPACING, detail)
+    whole = int(grid[-1]) + 1
+    missing = f"{whole - len(grid)} of {whole} slices are missing"
+    detail = f"{missing}; slices are {nominal:.1f} mm apart and the widest gap is {widest:.1f} mm."
     return Unsuitable(Reason.MISSING_SLICES, detail)

@@ -61,11 +61,14 @@ def _from_stack(whole: Stack) -> Volume | Unsuitable:
     gap = _gap_verdict(filled, stack)
     if gap:
         return gap
+    first, *_, last = np.flatnonzero(filled)
     if stack.grid is None:
-        block = on_regular_places(block[filled], stack.places_mm[filled], stack.step_mm)
+        places = stack.places_mm[filled]
+        block, start_mm = on_regular_places(block[filled], places - places[0], stack.step_mm), float(places[0])
     else:
-        fill_gaps(block, filled)
-    return Volume(block.transpose(2, 1, 0), placing.affine(stack.step_mm), stack.slice_mm)
+        block, start_mm = block[first : last + 1], float(first * stack.step_mm)
+        fill_gaps(block, filled[first : last + 1])
+    return Volume(block.transpose(2, 1, 0), placing.affine(stack.step_mm, start_mm), stack.slice_mm)
 
 
 def _decode(stack: Stack, placing: Placing, block: NDArray[np.int16], grid: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -98,12 +101,15 @@ def _readable_frames(path: Path, wanted: dict[int, int]) -> Iterator[tuple[int, 
 
 
 def _gap_verdict(filled: NDArray[np.bool_], stack: Stack) -> Unsuitable | None:
-    """Slices that could not be decoded are missing slices: at the ends, too many, or too wide apart, they count."""
+    """Slices that could not be decoded are missing slices: too many, or too wide a gap, and there is no volume.
+
+    At the ends they only make the volume shorter.
+    """
     lost = len(stack.slices) - int(filled.sum())
     if not lost:
         return None
     widest = _widest_mm(filled, stack)
-    if filled[0] and filled[-1] and lost <= MAX_MISSING * len(filled) and widest <= MAX_SLICE_MM:
+    if lost <= MAX_MISSING * len(filled) and widest <= MAX_SLICE_MM:
         return None
     return Unsuitable(Reason.UNREADABLE, f"The pixels of {lost} of {len(stack.slices)} slices cannot be decoded.")
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +164,17 @@ def test_the_order_of_files_never_matters(tmp_path_factory: pytest.TempPathFacto
     verdicts = chosen(datasets, folder).verdicts
     assert [v.SeriesDescription for v in verdicts if v.unsuitable is None] == ["wanted"]
     assert sum(v.instances for v in verdicts) == len(datasets)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_no_file_from_the_wild_breaks_the_choice() -> None:
+    """The files that pydicom ships for its own tests: odd, old, broken."""
+    files = [file for file in (Path(pydicom.__file__).parent / "data" / "test_files").rglob("*") if file.is_file()]
+    assert len(files) > 50
+    for file in files:
+        choice = choose([file])
+        assert choice.unsuitable is not None
+        assert choice.unsuitable.detail
 
 
 def test_real_series_are_chosen() -> None:

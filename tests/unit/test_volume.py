@@ -86,12 +86,11 @@ def test_one_missing_slice_of_a_thick_series_is_a_listed_reason(tmp_path: Path) 
     assert "8.5 mm" in answer.detail
 
 
-def test_many_missing_slices_are_a_listed_reason_even_when_thin(tmp_path: Path) -> None:
-    fine = replace(TRUNK, slices=81, step=(0.0, 0.0, 1.0))
-    whole = landmark_series(fine)
-    answer = volume_of([d for n, d in enumerate(whole) if n % 5 != 2 or not 10 < n < 70], tmp_path)
-    assert isinstance(answer, Unsuitable)
-    assert answer.reason is Reason.MISSING_SLICES
+def test_many_missing_thin_slices_make_the_series_a_thicker_one(tmp_path: Path) -> None:
+    whole = landmark_series(replace(TRUNK, slices=81, step=(0.0, 0.0, 1.0)))
+    volume = assert_canonical(volume_of([d for n, d in enumerate(whole) if n % 5 != 2], tmp_path))
+    assert volume.slice_mm == pytest.approx(2.0)
+    assert found_landmark(volume) == pytest.approx(LANDMARK, abs=1.0)
 
 
 def test_unequal_spacing_is_interpolated_where_slices_are_close(tmp_path: Path) -> None:
@@ -120,6 +119,20 @@ def test_a_slice_with_cut_pixels_counts_as_missing(tmp_path: Path) -> None:
     answer = volume_of(datasets, tmp_path / "many")
     assert isinstance(answer, Unsuitable)
     assert answer.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("spacing", ["equal", "unequal"])
+def test_cut_slices_at_the_ends_only_make_the_volume_shorter(spacing: str, tmp_path: Path) -> None:
+    datasets = landmark_series()
+    if spacing == "unequal":
+        datasets = datasets[:25] + [d for d in landmark_series(replace(TRUNK, slices=81, step=(0, 0, 1.0)))[51:] if d]
+    for dataset in (datasets[0], datasets[1], datasets[-1]):
+        dataset.PixelData = dataset.PixelData[:100]
+    for number, dataset in enumerate(datasets):
+        dataset.SOPInstanceUID = f"1.2.3.{number + 1}"
+    volume = assert_canonical(volume_of(datasets, tmp_path))
+    assert volume.affine[2, 3] == pytest.approx(4.0)
+    assert found_landmark(volume) == pytest.approx(LANDMARK, abs=1.0)
 
 
 def test_the_same_slice_sent_twice_counts_once(tmp_path: Path) -> None:
