@@ -18,6 +18,7 @@ from vfx_finder.domain.errors import Broken
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 0.2
+UPKEEP_EVERY = 3.0
 GRACE_SECONDS = 10.0
 """Between asking a process to end and ending it."""
 READY_SECONDS = 180.0
@@ -70,7 +71,10 @@ class Supervisor:
     """The watched parts, and the wish to stop."""
 
     watched: tuple[Watched, ...]
+    upkeep: Callable[[], object] = lambda: None
+    """Done every few seconds besides."""
     stop: threading.Event = field(default_factory=threading.Event)
+    kept_at: float = 0.0
 
     def wait_until_ready(self) -> bool:
         """True when every part does its work, False when asked to stop before that.
@@ -91,6 +95,9 @@ class Supervisor:
 
     def look(self) -> None:
         """Start again what has died, with a growing pause."""
+        if time.monotonic() >= self.kept_at + UPKEEP_EVERY:
+            self.upkeep()
+            self.kept_at = time.monotonic()
         for one in self.watched:
             if one.is_dead:
                 _bury(one)
@@ -140,10 +147,15 @@ def _await_end(one: Watched, until: float) -> None:
 
 
 @contextmanager
-def supervising(parts: Sequence[Part], log_dir: Path) -> Iterator[Supervisor]:
-    """Start these parts and keep them running during the block; SIGINT and SIGTERM set `stop`."""
+def supervising(
+    parts: Sequence[Part], log_dir: Path, upkeep: Callable[[], object] = lambda: None
+) -> Iterator[Supervisor]:
+    """Start these parts and keep them running during the block; SIGINT and SIGTERM set `stop`.
+
+    `upkeep` is done every few seconds besides, and before the parts start.
+    """
     log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    supervisor = Supervisor(tuple(Watched(part, log_dir / f"{part.name}.log") for part in parts))
+    supervisor = Supervisor(tuple(Watched(part, log_dir / f"{part.name}.log") for part in parts), upkeep)
 
     def asked_to_stop(_signal: int, _frame: FrameType | None) -> None:
         supervisor.stop.set()

@@ -6,8 +6,8 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from vfx_finder import bootstrap, embedded_postgres
@@ -25,17 +25,37 @@ def running_system(settings: Settings) -> Iterator[Supervisor]:
 
     Raises `Broken` where another `up` runs on the same data directory, or a part does not come up.
     """
-    with _only_one(settings), database(settings):
+    with _only_one(settings), _own_database(settings) as keep_database:
         migrate(settings)
-        with supervising(_parts(settings), settings.log_dir) as supervisor:
+        with supervising(_parts(settings), settings.log_dir, keep_database) as supervisor:
             yield supervisor
 
 
-def database(settings: Settings) -> AbstractContextManager[object]:
-    """The private PostgreSQL running during the block; nothing is started where an address was given."""
+@contextmanager
+def _own_database(settings: Settings) -> Iterator[Callable[[], object]]:
+    """The private PostgreSQL, started or taken over from a killed `up`, and stopped with the block; nothing where an
+    address was given. Yields what starts it again, should it die."""
     if settings.database_url:
-        return nullcontext()
-    return embedded_postgres.running(settings.postgres_dir)
+        yield lambda: None
+        return
+    embedded_postgres.start(settings.postgres_dir)
+    try:
+        yield lambda: embedded_postgres.start(settings.postgres_dir)
+    finally:
+        embedded_postgres.stop(settings.postgres_dir)
+
+
+@contextmanager
+def borrowed_database(settings: Settings) -> Iterator[None]:
+    """The database for a short command: started where nothing runs, and then stopped, unless `up` began meanwhile."""
+    if settings.database_url or not embedded_postgres.start(settings.postgres_dir):
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(Broken), _only_one(settings):
+            embedded_postgres.stop(settings.postgres_dir)
 
 
 def migrate(settings: Settings) -> None:
@@ -108,9 +128,10 @@ def _takes_connections(host: str, port: int) -> bool:
 
 
 def _is_healthy(settings: Settings) -> bool:
+    named = [host for host in settings.allowed_hosts if host[0] not in ".*"]
     connection = http.client.HTTPConnection(_reachable(settings.web_host), settings.web_port, timeout=5)
     try:
-        connection.request("GET", "/health", headers={"Host": "localhost"})
+        connection.request("GET", "/health", headers={"Host": named[0] if named else "localhost"})
         return connection.getresponse().status == http.client.OK
     except OSError:
         return False
@@ -137,4 +158,7 @@ def _as_text(value: object) -> str:
 
 def use(settings: Settings) -> None:
     """Make these the settings of this process and of those it starts, before anything reads them."""
-    os.environ.update(environment_of(settings))
+    wanted = environment_of(settings)
+    for name in settings.model_fields_set:
+        os.environ.pop(f"VFX_{name.upper()}", None)
+    os.environ.update(wanted)

@@ -151,23 +151,15 @@ def _told_by_name(tell: Tell) -> Callable[[str, float], None]:
 
 
 def _send(folders: list[Path], settings: Settings, tell: Tell) -> None:
-    """Send each study over an association of its own, as a PACS does."""
+    """Send each study over an association of its own, as a PACS does. Raises `Broken` where an image is refused."""
     from dicom_listener import emulator
 
-    studies = [emulator.images_under(folder) for folder in folders]
-    total, before = sum(map(len, studies)), 0
-    for images in studies:
-        report = emulator.send(
-            images,
-            settings.dicom_host,
-            settings.dicom_port,
-            CALLING,
-            settings.ae_title,
-            lambda done, _total, before=before: tell(before + done, total),
-        )
+    for number, folder in enumerate(folders):
+        images = emulator.images_under(folder)
+        report = emulator.send(images, settings.dicom_host, settings.dicom_port, CALLING, settings.ae_title)
         if report.refused:
             raise Broken(f"The listener refused {len(report.refused)} of {len(images)} images.")
-        before += len(images)
+        tell(number + 1, len(folders))
 
 
 def _wait_until_analysed(studies: int, supervisor: "Supervisor", tell: Tell) -> None:

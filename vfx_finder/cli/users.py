@@ -64,11 +64,11 @@ def password(name: str, password_stdin: FromStdin = False) -> None:
 @contextmanager
 def _ledger() -> Iterator[None]:
     """The database, started for the moment where nothing runs yet."""
-    from vfx_finder.cli._system import database, migrate
+    from vfx_finder.cli._system import borrowed_database, migrate
     from vfx_finder.config import load
 
     settings = load()
-    with database(settings):
+    with borrowed_database(settings):
         migrate(settings)
         yield
 
