@@ -1,6 +1,7 @@
-"""The two state machines, each with one table of transitions and one owner per state. docs/states.md is made from it."""
+"""The two state machines, each with one table of transitions and one owner per state; docs/states.md shows them."""
 
 from enum import StrEnum
+from itertools import pairwise
 
 from vfx_finder.domain.errors import WrongState
 
@@ -73,7 +74,7 @@ _PATHWAY = (
 )
 
 REFERRAL_TRANSITIONS: dict[ReferralState, frozenset[ReferralState]] = {
-    here: frozenset({after, ReferralState.CLOSED}) for here, after in zip(_PATHWAY, _PATHWAY[1:], strict=False)
+    here: frozenset({after, ReferralState.CLOSED}) for here, after in pairwise(_PATHWAY)
 } | {
     ReferralState.NEW: frozenset({ReferralState.ACCEPTED, ReferralState.CLOSED, ReferralState.NOT_FOR_FLS}),
     ReferralState.CLOSED: frozenset(),
