@@ -1,6 +1,7 @@
-"""Every bone that is not a vertebral body, as capsules: arches, ribs, sacral wings, pelvis, sternum, shoulder, skull."""
+"""Every bone that is not a vertebral body, as capsules: arches, ribs, sacral wings, pelvis, chest, skull."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -50,14 +51,15 @@ def arch(v: SyntheticVertebra, rng: np.random.Generator) -> Capsules:
     reach = (27.0 if lumbar else 32.0 if thoracic else 22.0) * s * rng.uniform(0.75, 1.15)
     tall = (5.0 if lumbar else 2.5) * s * rng.uniform(0.7, 1.2)
     segments: list[tuple[tuple[float, ...], tuple[float, ...], float, float]] = []
+    outer, inner = thick * 1.1, thick * 0.8
     for side in (-1.0, 1.0):
         x = side * (canal_w / 2 + 3)
         segments += [
             ((side * 0.3 * width, back - 1, 0.16 * height), (x, back + canal_d * 0.5, 0.2 * height), thick, thick),
             ((side * 0.3 * width, back - 1, 0.02 * height), (x, back + canal_d * 0.5, 0.05 * height), thick, thick),
-            ((x, back + canal_d * 0.75, 0.5 * height), (x, back + canal_d * 0.85, -0.65 * height), thick * 1.1, thick * 1.1),
-            ((x, back + canal_d * 0.8, 0.1 * height), (0, back + canal_d + 3, -0.15 * height), thick * 0.8, thick * 0.7),
-            ((x, back + canal_d * 0.85, -0.3 * height), (0, back + canal_d + 3, -0.5 * height), thick * 0.8, thick * 0.7),
+            ((x, back + canal_d * 0.75, 0.5 * height), (x, back + canal_d * 0.85, -0.65 * height), outer, outer),
+            ((x, back + canal_d * 0.8, 0.1 * height), (0, back + canal_d + 3, -0.15 * height), inner, inner),
+            ((x, back + canal_d * 0.85, -0.3 * height), (0, back + canal_d + 3, -0.5 * height), inner, inner),
             (
                 (x, back + canal_d * 0.6, 0.15 * height),
                 (side * (width / 2 + 15 * s), back + canal_d * (0.7 if lumbar else 1.3), 0.2 * height),
@@ -88,7 +90,7 @@ def rib(v: SyntheticVertebra, side: float, chest: tuple[float, float], length: f
         fall = -70 * length * (i / 7) ** 1.2 * chest[1] / 95
         around = np.array([side * chest[0] * np.cos(angle), chest[1] * np.sin(angle), 0])
         path.append(np.array([centre[0], centre[1], v.centre[2] + fall]) + around)
-    return capsules([(a, b, 4.2, 4.0) for a, b in zip(path, path[1:], strict=False)], "rib", (450, 180), v.name)
+    return capsules([(a, b, 4.2, 4.0) for a, b in pairwise(path)], "rib", (450, 180), v.name)
 
 
 def ribs(spine: Spine, chest: tuple[float, float], rng: np.random.Generator) -> list[Capsules]:
@@ -183,8 +185,8 @@ def neck_and_skull(spine: Spine) -> list[Capsules]:
 
     c2: list[Segment] = [(at(0, -1, 16), at(0, -1, 44), 8.0, 6.0), (at(-14, 0, 22), at(14, 0, 22), 6.0, 6.0)]
     ring = [at(22 * np.cos(a), 10 + 22 * np.sin(a), 38) for a in np.linspace(0, 2 * np.pi, 9)]
-    head: list[Segment] = [(a, b, 5.0, 5.0) for a, b in zip(ring, ring[1:], strict=False)]
+    head: list[Segment] = [(a, b, 5.0, 5.0) for a, b in pairwise(ring)]
     vault = [at(60 * np.cos(a), -20 + 85 * np.sin(a), 58) for a in np.linspace(0, 2 * np.pi, 13)]
-    head += [(a, b, 8.0, 8.0) for a, b in zip(vault, vault[1:], strict=False)]
+    head += [(a, b, 8.0, 8.0) for a, b in pairwise(vault)]
     head += [(at(s * 45, -20, 40), at(0, -85, 0), 8.0, 8.0) for s in (-1.0, 1.0)]
     return [capsules(c2, "dens", (c3.cortex, c3.spongiosa), "C2"), capsules(head, "other", (800, 300), "skull")]

@@ -21,7 +21,7 @@ _LIMB_FIELD = ((80, 80, 40), 2.0, 3.0)
 
 @dataclass(frozen=True)
 class Story:
-    """One synthetic study: a name, its patient, and its fractures {level: (kind, loss)}; None where there is no spine."""
+    """One synthetic study: its name, patient and fractures {level: (kind, loss)}; None where there is no spine."""
 
     name: str
     age: int

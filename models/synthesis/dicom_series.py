@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from models.synthesis.volumes import FieldOfView
 
@@ -49,7 +49,7 @@ def write_series(folder: Path, patient: SyntheticPatient, volume: NDArray[np.int
 def _slice(patient: SyntheticPatient, field: FieldOfView, k: int) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = uid(patient.PatientID, patient.StudyDescription, "instance", k)
+    meta.MediaStorageSOPInstanceUID = UID(uid(patient.PatientID, patient.StudyDescription, "instance", k))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID

@@ -29,8 +29,9 @@ def fracture(shape: BodyShape, kind: str, loss: float, rng: np.random.Generator)
     jitter = rng.uniform(0.85, 1.15, 3)
     drop = np.array(_PROFILE[kind]) * jitter * loss * height
     share = rng.uniform(*_UPPER_SHARE[kind])
-    upper = replace(shape.upper, loss=tuple(float(v) for v in drop * share))
-    lower = replace(shape.lower, loss=tuple(float(v) for v in drop * (1 - share)))
+    a, m, p = (float(v) for v in drop)
+    upper = replace(shape.upper, loss=(a * share, m * share, p * share))
+    lower = replace(shape.lower, loss=(a * (1 - share), m * (1 - share), p * (1 - share)))
     bulge = 1 + (0.10 * loss / 0.4 if kind in ("crush", "wedge") else 0.0)
     return replace(shape, upper=upper, lower=lower, depth=shape.depth * bulge, waist=shape.waist * (1 - loss))
 

@@ -28,16 +28,18 @@ def texture(points: Tensor, rng: np.random.Generator, wavelengths: tuple[float, 
     """A smooth random field (mean 0, SD about 1) at points [M, 3], made of eight plane waves."""
     direction = rng.normal(size=(8, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    wave = direction * (2 * np.pi / np.exp(rng.uniform(*np.log(wavelengths), 8)))[:, None]
+    wave = direction * (2 * np.pi / np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), 8)))[:, None]
     k = torch.as_tensor(wave, dtype=torch.float32, device=points.device)
     phase = torch.as_tensor(rng.uniform(0, 2 * np.pi, 8), dtype=torch.float32, device=points.device)
-    return torch.cos(points @ k.T + phase).sum(-1) / 2.0
+    field: Tensor = torch.cos(points @ k.T + phase).sum(-1) / 2.0
+    return field
 
 
 def _box(points: Tensor, low: Array, high: Array) -> Tensor:
     inside = (points[:, 0] > low[0]) & (points[:, 0] < high[0]) & (points[:, 1] > low[1])
     inside &= (points[:, 1] < high[1]) & (points[:, 2] > low[2]) & (points[:, 2] < high[2])
-    return inside.nonzero().squeeze(1)
+    index: Tensor = inside.nonzero().squeeze(1)
+    return index
 
 
 class Painter:
@@ -145,11 +147,12 @@ class Painter:
                 continue
             frame = torch.as_tensor(v.frame, dtype=torch.float32, device=points.device)
             centre = torch.as_tensor(v.centre, dtype=torch.float32, device=points.device)
-            local = ((points[index] - centre) @ frame).unbind(-1)
-            depth, top, bottom, side = body_depth(v.shape, local)
+            local = (points[index] - centre) @ frame
+            xyz = (local[:, 0], local[:, 1], local[:, 2])
+            depth, top, bottom, side = body_depth(v.shape, xyz)
             disc = torch.minimum(torch.minimum(below[index], -top), (side_above[index] + side) / 2 + 0.5)
             self._disc(index, disc, hu, share, v)
-            self._spongiosa(index, (depth, top, bottom, side), hu, v, trabeculae, local)
+            self._spongiosa(index, (depth, top, bottom, side), hu, v, trabeculae, xyz)
             tissue = "body" if v.kind == "body" else "sacrum"
             share[tissue][index] = torch.maximum(share[tissue][index], occupancy(depth, self.softness))
             if v.kind == "body":

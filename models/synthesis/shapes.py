@@ -111,7 +111,8 @@ def capsule_depth(points: Tensor, ends: Tensor, radii: Tensor) -> Tensor:
 def ellipsoid_depth(points: Tensor, centre: Tensor, axes: Tensor) -> Tensor:
     """Approximate signed depth (mm) inside an axis-aligned ellipsoid; points [M, 3], semi-axes [3]."""
     q = (points - centre) / axes
-    return (1 - q.norm(dim=-1)) * axes.min()
+    depth: Tensor = (1 - q.norm(dim=-1)) * axes.min()
+    return depth
 
 
 def occupancy(depth: Tensor, softness: float) -> Tensor:

@@ -194,20 +194,20 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
         below = at - up * (own / 2 - shrink * 0.5 + disc)
         made.append(
             SyntheticVertebra(
-                norm.name,
-                at,
-                frame,
-                shape,
-                "body",
-                scale,
-                bone * rng.uniform(0.8, 1.25) + (40 * broken[1] if broken else 0),
-                cortex * rng.uniform(0.8, 1.2),
-                float(rng.uniform(0.5, 1.3)),
-                float(rng.uniform(40, 120)),
-                norm.spinous_drop,
-                broken,
-                mimic,
-            )  # fmt: skip
+                name=norm.name,
+                centre=at,
+                frame=frame,
+                shape=shape,
+                kind="body",
+                scale=scale,
+                spongiosa=bone * rng.uniform(0.8, 1.25) + (40 * broken[1] if broken else 0),
+                cortex=cortex * rng.uniform(0.8, 1.2),
+                cortex_mm=float(rng.uniform(0.5, 1.3)),
+                disc_hu=float(rng.uniform(40, 120)),
+                drop=norm.spinous_drop,
+                fracture=broken,
+                mimic=mimic,
+            )
         )
     assert below is not None
     last_pitch = rows[-1].pitch * lordosis + lean

@@ -1,6 +1,7 @@
 """A whole synthetic trunk: the spine, every other bone, and the soft tissue around them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _vessels_and_muscles(spine: Spine, rng: np.random.Generator, wall: float) ->
         names = [v.name for v in bodies]
         part = bodies[names.index(first) : names.index(last) + 1]
         line = [v.centre + v.frame @ np.array([x, -v.shape.depth / 2 - gap, 0]) for v in part]
-        return capsules([(a, b, radius, radius) for a, b in zip(line, line[1:], strict=False)], "soft", (hu, hu))
+        return capsules([(a, b, radius, radius) for a, b in pairwise(line)], "soft", (hu, hu))
 
     end = "L4" if any(v.name == "L4" for v in bodies) else "L3"
     made = [
@@ -88,7 +89,7 @@ def _vessels_and_muscles(spine: Spine, rng: np.random.Generator, wall: float) ->
         line = [
             v.centre + np.array([side * (v.shape.width / 2 + 6 + 3 * i), -2.0 * i, 0]) for i, v in enumerate(lumbar)
         ]
-        segments = [(a, b, 9.0 + 3 * i, 12.0 + 3 * i) for i, (a, b) in enumerate(zip(line, line[1:], strict=False))]
+        segments = [(a, b, 9.0 + 3 * i, 12.0 + 3 * i) for i, (a, b) in enumerate(pairwise(line))]
         made.append(capsules(segments, "soft", (wall, wall)))
     return made
 
@@ -96,9 +97,7 @@ def _vessels_and_muscles(spine: Spine, rng: np.random.Generator, wall: float) ->
 def _canal(spine: Spine, rng: np.random.Generator) -> Capsules:
     line = [v.centre + v.frame @ np.array([0, v.shape.depth / 2 + 8.0 * v.scale, 0]) for v in spine.vertebrae[:-3]]
     radius = float(rng.uniform(6, 9)) * spine.scale
-    return capsules(
-        [(a, b, radius, radius) for a, b in zip(line, line[1:], strict=False)], "soft", (30.0, rng.uniform(5, 45))
-    )
+    return capsules([(a, b, radius, radius) for a, b in pairwise(line)], "soft", (30.0, rng.uniform(5, 45)))
 
 
 def draw_trunk(rng: np.random.Generator, options: SpineOptions | None = None) -> Trunk:

@@ -30,7 +30,7 @@ class FieldOfView:
     def origin(self) -> NDArray[np.float64]:
         """Trunk position (LPS mm) of voxel (0, 0, 0): right, front, lowest."""
         spacing = np.array([self.pixel_mm, self.pixel_mm, self.slice_mm])
-        return np.array(self.centre) - (np.array(self.size) - 1) / 2 * spacing
+        return np.asarray(np.array(self.centre) - (np.array(self.size) - 1) / 2 * spacing)
 
 
 @dataclass(frozen=True)

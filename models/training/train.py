@@ -94,8 +94,7 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, device = folder / f"{plan.kind}.ckpt.pt", torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
-    layout = torch.channels_last if plan.kind == "section" else torch.channels_last_3d
-    net = network(plan.kind).to(device=device, memory_format=layout)
+    net = network(plan.kind).to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     average, step = Average(net), 0
     if checkpoint.exists():
