@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -144,6 +145,7 @@ def _turned(body: Body, x: float, y: float) -> Point:
     return round(float(body.centre[0] + x * cos - y * sin), 2), round(float(body.centre[1] + x * sin + y * cos), 2)
 
 
+@cache
 def _picture(bodies: tuple[Body, ...]) -> SagittalPicture:
     width, height = 200, int(bodies[-1].centre[1] + 46)
     noise = np.random.default_rng(7)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -60,7 +61,7 @@ class Doors:
 
 
 class Errors:
-    """Turns an error this system knows how to name into its page: 403, 409, 503; anything else is logged and 500."""
+    """Turns an error this system knows how to name into its page: 403, 404, 409, 503, else logged and 500."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -76,6 +77,8 @@ class Errors:
             return problems.wrong_state(request, str(error))
         if isinstance(error, Retry):
             return problems.try_again(request)
+        if isinstance(error, ObjectDoesNotExist):
+            return problems.not_found(request)
         if isinstance(error, VfxError):
             _log.error("page-failed", error=type(error).__name__)
             return problems.broken(request)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 _SUPPORT = "If it stays so, give the reference below to your system support."
 
 
-def not_allowed(request: HttpRequest, _error: Exception | None = None) -> HttpResponse:
+def not_allowed(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django names it
     """403: signed in, but this page is another role's."""
     return _page(
         request,
@@ -41,7 +41,7 @@ def wrong_state(request: HttpRequest, sentence: str) -> HttpResponse:
     )
 
 
-def not_found(request: HttpRequest, _error: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django names it
     """404."""
     return _page(
         request,
@@ -70,7 +70,7 @@ def try_again(request: HttpRequest) -> HttpResponse:
     )
 
 
-def broken(request: HttpRequest, _error: Exception | None = None) -> HttpResponse:
+def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django names it
     """500: a defect. Takes no error text, which could name a patient."""
     return _page(
         request,
