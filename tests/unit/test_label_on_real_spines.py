@@ -27,7 +27,7 @@ def sacrum(scan: Scan, levels: tuple[Level, ...], rng: np.random.Generator) -> l
 
 
 def noisy_ribs(scan: Scan, levels: tuple[Level, ...], rng: np.random.Generator) -> list[Anchor]:
-    """Ribs as a middling network sees them: wrong at 12 % of the bodies, rarely sure."""
+    """Ribs as a middling network sees them: wrong at 10 % of the bodies, rarely sure."""
     seen = rng.beta(4.0, 1.3, len(levels))
     return [{"rib": float(p if level.startswith("T") else 1 - p)} for level, p in zip(levels, seen, strict=True)]
 
