@@ -67,11 +67,14 @@ def on_incomplete_request(event: Event) -> None:
         return
     if command.get("AffectedSOPClassUID") and command.get("AffectedSOPInstanceUID"):
         return
+    context = message.context_id
+    if context is None:  # only a message that is being sent has none yet
+        return
     answer = C_STORE()
     answer.MessageIDBeingRespondedTo = command.MessageID
     answer.Status = CANNOT_UNDERSTAND
     log.warning("request-without-uid", status=f"0x{CANNOT_UNDERSTAND:04X}")
-    event.assoc.dimse.send_msg(answer, message.context_id)
+    event.assoc.dimse.send_msg(answer, context)
 
 
 def _keep_and_record(event: Event, keeper: Keeper) -> None:
