@@ -20,7 +20,7 @@ from vfx_finder.domain.roles import Role
 if TYPE_CHECKING:
     from vfx_finder.cli._supervisor import Supervisor
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 SETTLE_SECONDS = 5.0
 STALLED_SECONDS = 15.0

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from vfx_finder.config import Settings, load
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vfx_finder.domain.roles import Role
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 users = typer.Typer(help="Who may sign in: add, list, password. There are no default accounts.", no_args_is_help=True)
 
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
