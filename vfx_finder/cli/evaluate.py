@@ -77,6 +77,11 @@ def _show(console: Console, evaluation: "Evaluation") -> None:
     if evaluation.images:
         console.print(_image_table(evaluation.image_results))
         console.print(_images_table(evaluation.images))
+        for result in evaluation.image_results:
+            if result.not_analysed:
+                console.print(
+                    f"[yellow]{result.subject}: not analysed: {result.not_analysed}[/yellow]", highlight=False
+                )
     for title, score in (
         ("Published grades, T4 to L4", evaluation.grading_t4_l4),
         ("Published grades, every graded level", evaluation.grading),
