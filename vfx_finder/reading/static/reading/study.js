@@ -133,7 +133,7 @@
     document.getElementById("sign").toggleAttribute("aria-disabled", false);
     if (fresh.querySelector("#will-sign .problem")) document.getElementById("sign").setAttribute("aria-disabled", "true");
     settled = true;
-    choose(here, replaceRows);
+    choose(here, Boolean(replaceRows)); // focus stays where the reader is typing
   };
   const swap = (id, fresh) => {
     const old = document.getElementById(id), young = fresh.getElementById(id);

@@ -1,0 +1,36 @@
+"""Browsers for the stories."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all stories. Its loop lives in this thread, so Django is told that rows here are meant."""
+    from tests.support import pages
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    yield from pages.chromium()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def somebody(chromium: Browser, live_server: object) -> Iterator[Callable[..., object]]:
+    """Another person at another screen; `scripts=False` for a browser without JavaScript."""
+    from tests.support.pages import Person
+
+    contexts = []
+
+    def sits_down(name: str, scripts: bool = True) -> Person:
+        context = chromium.new_context(viewport={"width": 1366, "height": 768}, java_script_enabled=scripts)
+        contexts.append(context)
+        person = Person(context.new_page(), live_server.url)
+        person.signs_in(name)
+        return person
+
+    yield sits_down
+    for context in contexts:
+        context.close()
