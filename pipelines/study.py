@@ -7,9 +7,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
+import numpy as np
+
 from pipelines.steps.choose import Choice, NiftiFile, choose
 from pipelines.steps.eligible import CtSeries
-from pipelines.steps.facts import Body, Located, Volume
+from pipelines.steps.facts import Body, Located, SagittalStack, Volume
 from pipelines.steps.judge import CUT, Circumstances, judge
 from pipelines.steps.label import number
 from pipelines.steps.locate import SpineNetworks, locate
@@ -24,6 +26,10 @@ from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 MIN_BODIES = 2
 """A single body has no neighbour to be told from a chance find by; two are a spine, if a short one."""
+
+INTERPOLATED = "interpolated-slices"
+HALF_VERTEBRA_MM = 18.0
+"""Half the height of a tall lumbar vertebra with a tilt: a missing slice this near its middle runs through it."""
 
 STEPS = ("read", "locate", "measure")
 
@@ -149,9 +155,10 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
     measures = [measure_body(body, stack) for body in bodies]
     numbering = number(bodies, stack)
     vertebrae = [
-        _vertebra(body, measure, level, flags, located)
+        _vertebra(body, measure, level, flags, located.stack)
         for body, measure, level, flags in zip(bodies, measures, numbering.levels, numbering.flags, strict=True)
     ]
+    vertebrae = [_flagged_near_gap(vertebra, volume) for vertebra in vertebrae]
     spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
     findings, patient = judge(vertebrae, spreads, Circumstances(volume.slice_mm, options.rule))
     why = _nothing_graded(findings)
@@ -167,7 +174,7 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
 
 
 def _vertebra(
-    body: Body, measure: BodyMeasure | None, level: LevelEstimate, remarks: tuple[str, ...], located: Located
+    body: Body, measure: BodyMeasure | None, level: LevelEstimate, remarks: tuple[str, ...], stack: SagittalStack
 ) -> Vertebra:
     """A cut body has no heights: what is in view of it is not its height."""
     cut = (CUT,) if body.cut else ()
@@ -175,11 +182,20 @@ def _vertebra(
     row, column = measure.centre if measure and not body.cut else body.centre
     return Vertebra(
         level=level,
-        centre_mm=located.stack.to_lps(row, column),
+        centre_mm=stack.to_lps(row, column),
         heights=measure.heights if measure and not body.cut else None,
         flags=tuple(dict.fromkeys(flags)),
         drawing=measure.drawing if measure else None,
     )
+
+
+def _flagged_near_gap(vertebra: Vertebra, volume: Volume) -> Vertebra:
+    """The vertebra, remarked upon where a slice through it was missing and is only interpolated."""
+    k = float((np.linalg.inv(volume.affine) @ [*vertebra.centre_mm, 1.0])[2])
+    reach = HALF_VERTEBRA_MM / float(volume.spacing[2])
+    if not any(abs(k - gap) <= reach for gap in volume.interpolated):
+        return vertebra
+    return replace(vertebra, flags=(*vertebra.flags, INTERPOLATED))
 
 
 def _nothing_graded(findings: Sequence[Finding]) -> Unsuitable | None:

@@ -17,11 +17,13 @@ class Volume:
     `hu`: int16 [i, j, k] in Hounsfield units; i runs towards the patient's Left, j towards Posterior, k towards
     Superior (closest axes; an oblique acquisition keeps its small rotation in `affine`).
     `affine`: 4x4, voxel (i, j, k) -> LPS mm. `slice_mm`: distance between acquired slices before any resampling.
+    `interpolated`: the k of slices that were missing and are interpolated from their neighbours.
     """
 
     hu: NDArray[np.int16]
     affine: NDArray[np.float64]
     slice_mm: float
+    interpolated: tuple[int, ...] = ()
 
     @property
     def spacing(self) -> NDArray[np.float64]:

@@ -61,14 +61,16 @@ def _from_stack(whole: Stack) -> Volume | Unsuitable:
     gap = _gap_verdict(filled, stack)
     if gap:
         return gap
-    first, *_, last = np.flatnonzero(filled)
     if stack.grid is None:
         places = stack.places_mm[filled]
         block, start_mm = on_regular_places(block[filled], places - places[0], stack.step_mm), float(places[0])
-    else:
-        block, start_mm = block[first : last + 1], float(first * stack.step_mm)
-        fill_gaps(block, filled[first : last + 1])
-    return Volume(block.transpose(2, 1, 0), placing.affine(stack.step_mm, start_mm), stack.slice_mm)
+        return Volume(block.transpose(2, 1, 0), placing.affine(stack.step_mm, start_mm), stack.slice_mm)
+    first, *_, last = np.flatnonzero(filled)
+    block, filled = block[first : last + 1], filled[first : last + 1]
+    fill_gaps(block, filled)
+    affine = placing.affine(stack.step_mm, float(first * stack.step_mm))
+    gaps = tuple(int(k) for k in np.flatnonzero(~filled))
+    return Volume(block.transpose(2, 1, 0), affine, stack.slice_mm, interpolated=gaps)
 
 
 def _decode(stack: Stack, placing: Placing, block: NDArray[np.int16], grid: NDArray[np.int64]) -> NDArray[np.bool_]:

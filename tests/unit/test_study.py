@@ -1,6 +1,7 @@
 """From files to an answer: what is found is told in the patient's space, and silence is never called health."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from pipelines import study
 from pipelines.steps.facts import Located, Volume
-from tests.support.ct_series import landmark_series, written
+from tests.support.ct_series import TRUNK, landmark_series, written
 from tests.support.dicom import mr_slice, radiograph
 from tests.support.locating import FIRST_ROW_LPS, PITCH, VERSION, ForbiddenShelf, NoNetworks, StandIn, bodies_of
 from vfx_finder.domain.finding import Analysis
@@ -88,6 +89,16 @@ def test_a_cut_body_keeps_its_place_and_has_no_height(ct: list[Path], monkeypatc
     assert "cut-by-field-of-view" in first.vertebra.flags
     assert first.grade is None
     assert first.unsuitable is not None
+
+
+def test_vertebrae_at_a_missing_slice_are_remarked_upon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tall = replace(TRUNK, slices=170, step=(0.0, 0.0, 3.0))
+    datasets = landmark_series(tall)
+    third_body = FIRST_ROW_LPS[2] - 3 * PITCH
+    gap = round(third_body / 3.0)
+    analysis = analysed(written(datasets[:gap] + datasets[gap + 1 :], tmp_path), bodies_of(HEALTHY), monkeypatch)
+    remarked = ["interpolated-slices" in finding.vertebra.flags for finding in analysis.findings]
+    assert remarked == [False, False, True, False, False]
 
 
 def test_the_picture_shows_bone_where_the_drawing_says(ct: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,7 @@ def test_one_missing_slice_of_a_thin_series_is_interpolated(tmp_path: Path) -> N
     whole = landmark_series()
     volume = assert_canonical(volume_of(whole[:20] + whole[21:], tmp_path))
     assert volume.hu.shape[2] == 41
+    assert volume.interpolated == (20,)
     neighbours = (volume.hu[:, :, 19].astype(int) + volume.hu[:, :, 21]) / 2
     assert np.abs(volume.hu[:, :, 20] - neighbours).max() <= 1
     assert found_landmark(volume) == pytest.approx(LANDMARK, abs=CLOSE_MM)
