@@ -6,9 +6,15 @@ import sys
 import pytest
 from hypothesis import settings
 
+# Imported, not a plugin: a conftest's fixture goes before pytest-django's of the same name, under xdist too.
+from tests.support.database import (  # noqa: F401
+    committed_db,
+    database_url,
+    django_db_modify_db_settings,
+    postgres,
+    pytest_unconfigure,
+)
 from tests.support.peers import peer
-
-pytest_plugins = ["tests.support.database"]
 
 LOOPBACK = ("127.", "::1", "localhost", "ip6-localhost")
 CLOSED_EVENTS = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"})

@@ -11,6 +11,9 @@ from vfx_finder import embedded_postgres
 from vfx_finder.config import Settings, load
 from vfx_finder.domain.errors import Broken
 
+TOO_TALKATIVE = ("procrastinate", "pynetdicom", "pydicom")
+"""Libraries whose everyday messages would drown ours, or quote headers, that is patients."""
+
 
 def begin() -> Settings:
     """Set up logging and Django for this process and return its settings. May be called again without effect."""
@@ -46,7 +49,8 @@ def _log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    for name in TOO_TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

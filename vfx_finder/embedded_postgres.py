@@ -249,9 +249,7 @@ def _maintenance(folder: Path) -> str:
 
 
 def _make_database(folder: Path) -> None:
-    """Make the system's own database where the cluster is new."""
-    with (
-        psycopg.connect(_maintenance(folder), autocommit=True) as connection,
-        suppress(psycopg.errors.DuplicateDatabase),
-    ):
+    """Make the system's own database where the cluster is new; of two processes at once, one makes it."""
+    there_already = suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+    with psycopg.connect(_maintenance(folder), autocommit=True) as connection, there_already:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))

@@ -1,6 +1,7 @@
-"""The tests' PostgreSQL: the private server of production, one a test process, started when first needed.
+"""The tests' PostgreSQL: the private server of production, one for all processes of a test run, started when needed.
 
-Importing this points Django at a throw-away data directory before anything reads the settings.
+Importing this points Django at a throw-away data directory before anything reads the settings; the processes of xdist
+share the one of their parent, each with a database of its own.
 """
 
 import os
@@ -12,7 +13,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-DATA_DIR = Path(tempfile.mkdtemp(prefix="vfx-tests-"))
+from vfx_finder import embedded_postgres
+
+IS_CHILD = "PYTEST_XDIST_WORKER" in os.environ
+DATA_DIR = Path(os.environ["VFX_DATA_DIR"] if IS_CHILD else tempfile.mkdtemp(prefix="vfx-tests-"))
+
+POSTGRES = DATA_DIR / "postgres"
 
 for _name in [name for name in os.environ if name.startswith("VFX_")]:
     del os.environ[_name]
@@ -23,16 +29,14 @@ assert settings.INSTALLED_APPS, "read now: pytest-django sets Django up where th
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a running private PostgreSQL."""
-    from vfx_finder import embedded_postgres
-
-    with embedded_postgres.running(DATA_DIR / "postgres", durable=False) as address:
-        yield address
+def postgres() -> str:
+    """The address of a running private PostgreSQL; it ends with the test run."""
+    embedded_postgres.start(POSTGRES, durable=False)
+    return embedded_postgres.address(POSTGRES)
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(postgres: str) -> None:
+def django_db_modify_db_settings(postgres: str, django_db_modify_db_settings_parallel_suffix: None) -> None:
     """pytest-django makes its test database on the private server."""
 
 
@@ -57,4 +61,8 @@ def database_url(committed_db: None) -> str:
 
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""
+    if IS_CHILD:
+        return
+    if POSTGRES.exists():
+        embedded_postgres.stop(POSTGRES)
     shutil.rmtree(DATA_DIR, ignore_errors=True)

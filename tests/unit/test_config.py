@@ -37,9 +37,10 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert (tmp_path / "new" / "secret-key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_given_database_is_used_and_otherwise_a_private_one(tmp_path: Path) -> None:
-    assert Settings(data_dir=tmp_path, database_url="postgresql://u@h/d").database == "postgresql://u@h/d"
-    assert str(tmp_path / "postgres" / "socket") in Settings(data_dir=tmp_path, database_url=None).database
+def test_a_given_database_is_used_and_otherwise_a_private_one() -> None:
+    home = Path("/srv/vfx")
+    assert Settings(data_dir=home, database_url="postgresql://u@h/d").database == "postgresql://u@h/d"
+    assert "host=/srv/vfx/postgres/socket&" in Settings(data_dir=home, database_url=None).database
 
 
 @pytest.mark.parametrize("depth", [1, 5, 40])

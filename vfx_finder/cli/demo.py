@@ -178,9 +178,9 @@ def _wait_until_analysed(studies: int, supervisor: "Supervisor", tell: Tell) -> 
 def _what_came() -> Table:
     from vfx_finder.ledger import queries
 
-    table = Table("patient", "study", "images", "where it is now", "highest grade", title="Six synthetic patients")
+    table = Table("patient", "images", "where it is now", "highest grade", title="Six synthetic patients")
     for case in reversed(queries.studies()):
         grade = "" if case.max_grade is None else str(case.max_grade)
         where = f"{case.state} ({case.reason})" if case.reason else case.state
-        table.add_row(case.PatientName, case.StudyDescription, str(case.instance_count), where, grade)
+        table.add_row(case.PatientName, str(case.instance_count), where, grade)
     return table
