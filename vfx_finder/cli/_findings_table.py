@@ -1,10 +1,11 @@
 """An analysis as a table for the terminal."""
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.steps.label import UNCERTAIN
 from vfx_finder.domain.finding import Analysis, Finding
 from vfx_finder.domain.spine import Heights
 
@@ -28,7 +29,8 @@ def _table(analysis: Analysis) -> list[RenderableType]:
     everywhere = set.intersection(*(set(_remarks(finding)) for finding in analysis.findings))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in _LEFT else "right", no_wrap=column != "remarks")
+        justify: JustifyMethod = "left" if column in _LEFT else "right"
+        table.add_column(column, justify=justify, no_wrap=column != "remarks", overflow="fold")
     for finding in analysis.findings:
         table.add_row(*_row(finding, everywhere), style=_GRADE_STYLE.get(finding.grade or 0))
     below = [Text(f"All: {', '.join(sorted(everywhere))}", style="dim")] if everywhere else []
@@ -52,8 +54,10 @@ def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
 
 
 def _remarks(finding: Finding) -> tuple[str, ...]:
+    """Flags and reason, each once; how sure the level is has a column of its own."""
     why = (finding.unsuitable.reason.value,) if finding.unsuitable else ()
-    return tuple(dict.fromkeys((*finding.vertebra.flags, *why)))
+    flags = (flag for flag in finding.vertebra.flags if flag != UNCERTAIN)
+    return tuple(dict.fromkeys((*flags, *why)))
 
 
 def _millimetres(heights: Heights | None) -> str:
