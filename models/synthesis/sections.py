@@ -15,7 +15,8 @@ SIZE = 96
 CLASSES = ("background", "body", "posterior", "disc", "sacrum")
 OFFSET_MM = 16.0  # offsets to the centre are given in units of this length
 HEAT_SD_PX = 2.5
-SHARE_OF_SAMPLES = {"C": 0.35, "T": 1.0, "L": 1.3, "S": 0.5}  # weight of a vertebra by region
+SHARE_OF_SAMPLES = {"C": 0.35, "T": 1.0, "L": 1.3, "S": 0.5, "L5": 2.5, "L6": 2.5, "S1": 2.5}
+"""How often a vertebra is sampled: by level, else by region; the lumbosacral step is the hardest."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _mean(values: Tensor, planes: int) -> Tensor:
 def draw_section(trunk: Trunk, rng: np.random.Generator) -> Section:
     """One random section near a random vertebra of `trunk`, scanned as hospitals scan."""
     vertebrae = trunk.spine.vertebrae
-    weights = np.array([SHARE_OF_SAMPLES[v.name[0]] for v in vertebrae])
+    weights = np.array([SHARE_OF_SAMPLES.get(v.name, SHARE_OF_SAMPLES[v.name[0]]) for v in vertebrae])
     v = vertebrae[int(rng.choice(len(vertebrae), p=weights / weights.sum()))]
     centre = (float(v.centre[1] + rng.uniform(-36, 36)), float(v.centre[2] + rng.uniform(-28, 28)))
     shift = (float(rng.uniform(-10, 10)), float(rng.normal(0, 0.06)))

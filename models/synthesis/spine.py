@@ -149,15 +149,16 @@ def squash(shape: BodyShape, factor: float) -> BodyShape:
 
 def _sacrum(top: Array, pitch: float, scale: float, rng: np.random.Generator, bone: float) -> list[SyntheticVertebra]:
     """Five fused, tapering sacral segments below the point `top`."""
-    segments, at, angle = [], top, pitch + rng.normal(16, 5)
+    segments, at, angle = [], top, pitch + rng.normal(18, 6)
     for i in range(5):
         taper = 0.86**i
         height = 27.0 * scale * 0.88**i
         plate = EndPlate(anterior=height / 2, posterior=height / 2 * 0.86, concavity=0.8 if i == 0 else 0.2)
-        shape = BodyShape(33 * scale * 0.78**i, 50 * scale * taper, plate, plate, 0.06, 0.5, 2.6)
+        shape = BodyShape(33 * scale * 0.7**i, 50 * scale * taper, plate, plate, 0.06, 0.5, 2.6)
         frame = frame_of(angle, 0, 0)
         centre = at - frame[:, 2] * height / 2
-        at = centre - frame[:, 2] * (height / 2 + (rng.uniform(0.3, 4) if i == 0 else rng.uniform(0, 1.5)))
+        remnant = rng.uniform(1.2, 3.5) if i == 0 and rng.random() < 0.15 else rng.uniform(0, 1.2)
+        at = centre - frame[:, 2] * (height / 2 + remnant)
         angle += rng.uniform(6, 15)
         segments.append(
             SyntheticVertebra(
@@ -182,7 +183,8 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
     for i, norm in enumerate(rows):
         shape = draw_shape(norm, scale, rng)
         shape, broken, mimic = damage(shape, norm, rng, options)
-        pitch = norm.pitch * (kyphosis if i < 15 else lordosis) + lean + rng.normal(0, 2)
+        wobble = rng.normal(0, 8 if norm.name in ("L5", "L6") else 2)
+        pitch = norm.pitch * (kyphosis if i < 15 else lordosis) + lean + wobble
         roll = bend * np.sin(bend_phase + i * 0.42) + rng.normal(0, 1.5)
         frame = frame_of(pitch + (8.0 * broken[1] if broken else 0.0), roll, 0.6 * roll + rng.normal(0, 3))
         normal_height = norm.height * scale * (1 + norm.ratio_anterior) / 2
@@ -210,7 +212,8 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
             )
         )
     assert below is not None
-    last_pitch = rows[-1].pitch * lordosis + lean
+    up = made[-1].frame[:, 2]
+    last_pitch = float(np.degrees(np.arctan2(-up[1], up[2])))
     made += _sacrum(below, last_pitch, scale, rng, bone)
     origin = next(v.centre for v in made if v.name in ("L1", "L2"))
     moved = tuple(replace(v, centre=v.centre - origin) for v in made)

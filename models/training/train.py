@@ -35,8 +35,8 @@ class Plan:
 
 
 PLANS = {
-    "section": Plan("section", steps=3600, batch=12, fresh=4, buffer=1200),
-    "block": Plan("block", steps=2000, batch=4, fresh=2, buffer=240),
+    "section": Plan("section", steps=2800, batch=12, fresh=4, buffer=1200),
+    "block": Plan("block", steps=2200, batch=4, fresh=2, buffer=240),
 }
 
 

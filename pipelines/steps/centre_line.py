@@ -19,7 +19,7 @@ MIN_LENGTH_MM = 30.0
 _REACH = 2  # coarse voxels the line may move sideways between neighbouring slices
 _STIFFNESS = 0.35  # cost of a sideways step of one voxel
 _PRESENT = 0.25
-_MAX_GAP_MM = 40.0
+_MAX_GAP_MM = 24.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def shrink(volume: Volume) -> FloatArray:
 
 
 def find_centre_line(body: FloatArray) -> CentreLine | None:
-    """The most probable path through the body probability [Z, Y, X] of the coarse network; None where there is no spine."""
+    """The most probable path through the coarse body probability [Z, Y, X]; None where there is no spine."""
     score = ndi.gaussian_filter(body, (0.7, 1.6, 1.6))
     path = _best_path(np.log(score + 0.02))
     strength = score[np.arange(len(path)), path[:, 0], path[:, 1]]

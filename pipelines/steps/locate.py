@@ -102,5 +102,5 @@ def _is_cut(one: Instance, size: tuple[int, int]) -> bool:
     """Whether the body runs into an edge of the picture in its middle plane."""
     rows, cols = np.nonzero(one.mask[len(one.mask) // 2] > 0.5)
     rows, cols = rows + one.corner[0], cols + one.corner[1]
-    edges = ((rows <= 1).sum(), (rows >= size[0] - 2).sum(), (cols <= 1).sum(), (cols >= size[1] - 2).sum())
+    edges = ((rows == 0).sum(), (rows == size[0] - 1).sum(), (cols == 0).sum(), (cols == size[1] - 1).sum())
     return bool(max(edges) >= _TOUCHING_PX)
