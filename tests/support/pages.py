@@ -49,6 +49,7 @@ class Person:
     def signs_in(self, name: str) -> None:
         """By keyboard alone: the cursor already stands in the first field."""
         self.page.goto(f"{self.home}/sign-in")
+        self.page.locator("input[name=username]:focus").wait_for()
         self.types(name, "Tab", PASSWORD, "Enter")
         self.page.get_by_role("button", name="Sign out").wait_for()
 
