@@ -146,10 +146,19 @@ def test_a_failed_study_is_retried_from_its_line(day: dict[Role, Client]) -> Non
 def test_a_signed_study_is_shown_as_it_was_signed_and_cannot_be_signed_again(day: dict[Role, Client]) -> None:
     case = Case.objects.get(PatientName__startswith="FLEMING")
     html = day[Role.RADIOLOGIST].get(reverse("study", args=[case.pk])).content.decode()
-    assert "What is signed stays as it is" in html
+    assert "Signed by Min-ji Lee, " in html
     assert 'id="sign"' not in html
     again = {"analysis": case.analyses.get().pk}
     assert day[Role.RADIOLOGIST].post(reverse("study-sign", args=[case.pk]), again).status_code == 409
+
+
+@pytest.mark.parametrize("name", ["ABBOTT", "KAUR", "GRANT"])
+def test_a_study_that_nobody_reads_never_looks_like_a_normal_report(name: str, day: dict[Role, Client]) -> None:
+    case = Case.objects.get(PatientName__startswith=name)
+    words = text(day[Role.RADIOLOGIST], "study", case.pk)
+    assert "confirmed on review" not in words
+    assert "report text" not in words.lower()
+    assert any(why in words for why in ("does not exclude a fracture", "read it in PACS"))
 
 
 def test_the_picture_is_a_png_and_is_not_kept(day: dict[Role, Client]) -> None:

@@ -9,7 +9,7 @@ from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
 from vfx_finder.domain.review import RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
 from vfx_finder.domain.study import Reason
-from vfx_finder.figures.people import Person, patient_of, person, written_date
+from vfx_finder.figures.people import Person, patient_of, person, plain_date, written_date
 from vfx_finder.figures.sagittal import Figure, Mark, figure
 from vfx_finder.ledger.models import SignedReview
 from vfx_finder.ledger.queries import StudyFile
@@ -31,7 +31,6 @@ _WHY_NOT: Mapping[Reason, str] = {
 
 
 _CLOSED_BECAUSE: Mapping[CaseState, str] = {
-    CaseState.REVIEWED: "Signed. What is signed stays as it is; a correction belongs in the report of record.",
     CaseState.ANALYSED_CLEAR: "No suspected fracture of grade 2 or more: not on the worklist, nothing to sign. "
     "This does not exclude a fracture.",
     CaseState.RECEIVING: "More images are arriving: this study will be analysed again.",
@@ -39,6 +38,10 @@ _CLOSED_BECAUSE: Mapping[CaseState, str] = {
     CaseState.UNSUITABLE: "This study could not be analysed: read it in PACS.",
     CaseState.FAILED: "The analysis failed and stands on the operator's list: read it in PACS.",
 }
+
+
+_WITH_A_REPORT = (CaseState.AWAITING_REVIEW, CaseState.REVIEWED)
+"""A study that no reader reads has no report text: silence must not look like a normal finding."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,12 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
             case.patient_conflict,
         ),
         is_open=state is CaseState.AWAITING_REVIEW,
-        closed_because=_CLOSED_BECAUSE.get(state, ""),
+        closed_because=_closed_because(file),
         waiting=waiting,
         rows=shown_rows(draft),
         reasons=tuple(RejectReason),
         figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
-        report=report_text(reached, eligible),
+        report=report_text(reached, eligible) if state in _WITH_A_REPORT else "",
         problems=draft.problems,
         will_sign=will_sign(draft),
         route=_will_go(reached, eligible),
@@ -126,6 +129,16 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
 def went_to(signed: SignedReview) -> str:
     """Where the patient of a signed study went, in one sentence."""
     return f"{Route(signed.route).label}."
+
+
+def _closed_because(file: StudyFile) -> str:
+    if file.review is None:
+        return _CLOSED_BECAUSE.get(CaseState(file.case.state), "")
+    when = f"{plain_date(file.review.signed_at.date())} {file.review.signed_at:%H:%M}"
+    return (
+        f"Signed by {file.review.signed_name}, {when}. What is signed stays as it is; "
+        "a correction belongs in the report of record."
+    )
 
 
 def _will_go(reached: ReviewOutcome, eligible: Eligibility) -> str:
