@@ -18,7 +18,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def somebody(chromium: Browser, live_server: object) -> Iterator[Callable[..., object]]:
+def brief_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live server keeps no connection after an answer, or the test database could not be dropped at the end."""
+    from django.db import connections
+
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+
+
+@pytest.fixture
+def somebody(brief_connections: None, chromium: Browser, live_server: object) -> Iterator[Callable[..., object]]:
     """Another person at another screen; `scripts=False` for a browser without JavaScript."""
     from tests.support.pages import Person
 
