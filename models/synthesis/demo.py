@@ -32,10 +32,10 @@ class Story:
 
 DEMO = (
     Story("normal", 66, "F", {}, 11),
-    Story("grade-1", 71, "F", {"L1": ("wedge", 0.22)}, 12),
-    Story("grade-2-wedge", 74, "F", {"T12": ("wedge", 0.34)}, 13),
-    Story("grade-3-crush", 81, "M", {"L2": ("crush", 0.52)}, 14),
-    Story("two-moderate", 78, "F", {"T11": ("wedge", 0.33), "L3": ("biconcave", 0.30)}, 15),
+    Story("grade-1", 71, "F", {"L1": ("wedge", 0.17)}, 12),
+    Story("grade-2-wedge", 74, "F", {"T12": ("wedge", 0.30)}, 13),
+    Story("grade-3-crush", 81, "M", {"L2": ("crush", 0.50)}, 14),
+    Story("two-moderate", 78, "F", {"T11": ("wedge", 0.29), "L3": ("biconcave", 0.20)}, 15),
     Story("no-spine", 69, "M", None, 16),
 )
 
@@ -58,7 +58,7 @@ def write_random_studies(folder: Path, count: int, seed: int, progress: Progress
 
 def _write(story: Story, folder: Path, number: int, progress: Progress | None) -> Path:
     rng = np.random.default_rng([20260105, story.seed])
-    options = SpineOptions(0.0, 0.0, 0.0, 3.0, fractures=story.fractures or {})
+    options = SpineOptions(0.0, 0.0, 0.0, 3.0, variation=0.4, fractures=story.fractures or {})
     trunk = draw_trunk(rng, options)
     field = _limb_field(trunk) if story.fractures is None else _spine_field(trunk)
     return _render(story, trunk, field, folder / f"{number}-{story.name}", rng, progress)

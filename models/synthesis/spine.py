@@ -14,12 +14,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SpineOptions:
-    """How often things happen when a spine is drawn. `fractures` fixes {level: (kind, loss)} instead of chance."""
+    """How often things happen when a spine is drawn. `fractures` fixes {level: (kind, loss)} instead of chance;
+    `variation` scales how much sound shapes differ from the mean (1 = as measured)."""
 
     fracture_rate: float = 0.16
     mimic_rate: float = 0.12
     variant_rate: float = 0.08
     scoliosis_deg: float = 8.0
+    variation: float = 1.0
     fractures: dict[str, tuple[str, float]] | None = None
 
 
@@ -79,15 +81,15 @@ def draw_levels(rng: np.random.Generator, options: SpineOptions) -> list[LevelNo
     return rows
 
 
-def draw_shape(norm: LevelNorm, scale: float, rng: np.random.Generator) -> BodyShape:
+def draw_shape(norm: LevelNorm, scale: float, rng: np.random.Generator, variation: float = 1.0) -> BodyShape:
     """A sound body of this level, with the spread of shape that real ones show (SD about 0.045 in each ratio)."""
-    jitter = rng.normal(1.0, 0.03, 3)
+    jitter = rng.normal(1.0, 0.03 * variation, 3)
     posterior = norm.height * scale * jitter[0]
-    anterior = posterior * (norm.ratio_anterior + rng.normal(0, 0.045))
-    middle = posterior * (norm.ratio_middle + rng.normal(0, 0.035))
+    anterior = posterior * (norm.ratio_anterior + rng.normal(0, 0.045 * variation))
+    middle = posterior * (norm.ratio_middle + rng.normal(0, 0.035 * variation))
     dish = max(0.2, (anterior + posterior) / 2 - middle)
     share = rng.uniform(0.35, 0.65)
-    tilt = rng.normal(0, 0.4)
+    tilt = rng.normal(0, 0.4 * variation)
 
     def plate(part: float, sign: float) -> EndPlate:
         return EndPlate(
@@ -181,7 +183,7 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
     made: list[SyntheticVertebra] = []
     below: Array | None = None
     for i, norm in enumerate(rows):
-        shape = draw_shape(norm, scale, rng)
+        shape = draw_shape(norm, scale, rng, options.variation)
         shape, broken, mimic = damage(shape, norm, rng, options)
         wobble = rng.normal(0, 8 if norm.name in ("L5", "L6") else 2)
         pitch = norm.pitch * (kyphosis if i < 15 else lordosis) + lean + wobble

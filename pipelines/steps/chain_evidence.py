@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.steps.facts import Body
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Spine
+from pipelines.steps.size_prior import mid_sagittal_area
 from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, spacing
 from vfx_finder.domain.spine import Level
 
@@ -20,6 +21,9 @@ _CUT_LOG_SD = 0.25
 _OUTLIER_SHARE = 0.03
 _OUTLIER_LOG_SD = 0.25
 """Distances: noise of the found centres, of a body cut by the field of view, and a few wild ones (a crushed body)."""
+
+_SIZE_LOG_SD = 0.22
+"""Twice the patient scale (an area), the spread of shape, and what a fracture or a soft outline takes away."""
 
 _SCALES = np.linspace(-3.0, 3.0, 17) * PATIENT_SCALE_LOG_SD
 
@@ -37,6 +41,7 @@ _DEPTH_MM: Floats = np.array([_depths(spine) for spine in SPINES])
 _LOG_SD: Floats = np.array(
     [_padded([spacing(upper, lower).log_sd for upper, lower in pairwise(spine.levels)]) for spine in SPINES]
 )
+_AREA_MM2: Floats = np.array([_padded([mid_sagittal_area(level) for level in spine.levels]) for spine in SPINES])
 _HAS_RIB = np.array([_padded([level.startswith("T") for level in spine.levels]) for spine in SPINES])
 _ON_SACRUM = np.array([_padded([level is spine.last_lumbar for level in spine.levels]) for spine in SPINES])
 _UNDER_C2 = np.array([_padded([level is Level.C3 for level in spine.levels]) for spine in SPINES])
@@ -65,6 +70,17 @@ def _log_density(residual: Floats, sd: Floats) -> Floats:
     usual = (1.0 - _OUTLIER_SHARE) * np.exp(-0.5 * (residual / sd) ** 2) / sd
     wild = _OUTLIER_SHARE * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
     return np.asarray(np.log(usual + wild + 1e-12))
+
+
+def from_size(tried: Hypotheses, bodies: Sequence[Body], mm_per_pixel: float) -> Floats:
+    """Log-likelihood of the bodies' mid-sagittal size: the chain's median ratio to what is usual at each level."""
+    pixels = np.array([float((body.mask[len(body.mask) // 2] > 0.5).sum()) for body in bodies])
+    whole = np.array([not body.cut for body in bodies]) & (pixels > 0)
+    if not whole.any():
+        return np.zeros(len(tried.spine))
+    usual = _AREA_MM2[tried.spine[:, None], tried.places[:, whole]]
+    ratio = np.log(pixels[whole] * mm_per_pixel**2) - np.log(usual)
+    return np.asarray(-0.5 * (np.median(ratio, axis=1) / _SIZE_LOG_SD) ** 2)
 
 
 def from_sight(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:

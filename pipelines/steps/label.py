@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.steps.chain_evidence import expected_mm, from_sight, from_spacing
+from pipelines.steps.chain_evidence import expected_mm, from_sight, from_size, from_spacing
 from pipelines.steps.facts import Body, SagittalStack
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, hypotheses
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, LevelEstimate
@@ -78,7 +78,8 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
         return _too_many(bodies, stack)
     distances = _distances(bodies, stack)
     tried = _tried(distances, len(bodies))
-    chances = _normalised(tried.log_prior + from_spacing(tried, distances, bodies) + from_sight(tried, bodies))
+    seen = from_sight(tried, bodies) + from_size(tried, bodies, stack.mm_per_pixel)
+    chances = _normalised(tried.log_prior + from_spacing(tried, distances, bodies) + seen)
     shares = _shares(tried, chances)
     agreement = shares[np.arange(len(bodies)), tried.levels].sum(axis=1)
     chosen = int(np.argmax(agreement + 1e-6 * chances))

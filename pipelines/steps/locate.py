@@ -1,11 +1,12 @@
 """Find every vertebral body of a CT: coarse line, straightened sections, single bodies, and what lies around them."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.steps.anchors import Surroundings
+from pipelines.steps.anchors import Surroundings, sacrum_in_section
 from pipelines.steps.centre_line import CentreLine, find_centre_line, shrink
 from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
 from pipelines.steps.instances import Instance, Sections, find_instances
@@ -14,8 +15,8 @@ from vfx_finder.domain.study import Reason, Unsuitable
 
 PLANES_MM = (-6.0, -3.0, 0.0, 3.0, 6.0)
 SCOUT_MM = (-24.0, -16.0, -8.0, 0.0, 8.0, 16.0, 24.0)
-MIN_SCORE = 0.12
-BODY = 1
+MIN_SCORE = 0.3
+BODY, SACRUM = 1, 4
 _TOUCHING_PX = 4
 
 
@@ -44,6 +45,19 @@ class SpineNetworks(Protocol):
     def fine(self, hu: FloatArray) -> FineMaps: ...
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What lies around the bodies: the coarse maps, and the sacrum below the last body as the fine network sees it."""
+
+    coarse: Surroundings
+    fine_sacrum: float | None
+
+    def sacrum_below(self, at: NDArray[np.float64]) -> float | None:
+        """The stronger of the two answers; None where neither place is in view."""
+        answers = [answer for answer in (self.coarse.sacrum_below(at), self.fine_sacrum) if answer is not None]
+        return max(answers) if answers else None
+
+
 def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     """All vertebral bodies of a CT volume from head to foot, or why none was found."""
     maps = networks.coarse(shrink(volume))
@@ -57,10 +71,12 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     sections = Sections(fine.tissue[:, BODY], fine.heat, fine.offset)
     row_lps, column_lps, left_lps = lps(volume, sheet)
     stack = SagittalStack(hu, sections.body, PLANES_MM, PIXEL_MM, row_lps, column_lps, left_lps)
+    size = sections.body.shape[1:]
     chain = [one for one in find_instances(sections) if one.score >= MIN_SCORE]
     if not chain:
         return Unsuitable(Reason.NO_SPINE, "No vertebral body was found along the spine's course.")
-    return Located(stack, tuple(_bodies(chain, sheet, sections, Surroundings(maps.tissue))))
+    below = sacrum_in_section(fine.tissue[len(PLANES_MM) // 2, SACRUM], chain[-1].centre, PIXEL_MM)
+    return Located(stack, tuple(_bodies(chain, sheet, (size[0], size[1]), _Around(Surroundings(maps.tissue), below))))
 
 
 def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> CentreLine:
@@ -70,21 +86,23 @@ def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> Centr
     return refine(line, sheet, seen, SCOUT_MM)
 
 
-def _bodies(chain: list[Instance], sheet: Sheet, sections: Sections, around: Surroundings) -> list[Body]:
-    size = sections.body.shape[1:]
+def _bodies(chain: list[Instance], sheet: Sheet, size: tuple[int, int], around: _Around) -> list[Body]:
+    last = len(chain) - 1
+    below = around.sacrum_below(_position(sheet, chain[last].centre))
     made = []
     for n, one in enumerate(chain):
         at = _position(sheet, one.centre)
+        beside_ilium = n == last and below is not None and below > 0.5
         made.append(
             Body(
                 mask=one.mask,
                 corner=one.corner,
                 centre=one.centre,
                 score=one.score,
-                cut=_is_cut(one, (size[0], size[1])),
-                rib=around.rib(at),
-                sacrum_below=around.sacrum_below(at) if n == len(chain) - 1 else None,
-                c2_above=around.c2_above(at) if n == 0 else None,
+                cut=_is_cut(one, size),
+                rib=None if beside_ilium else around.coarse.rib(at),
+                sacrum_below=below if n == last else None,
+                c2_above=around.coarse.c2_above(at) if n == 0 else None,
             )
         )
     return made
