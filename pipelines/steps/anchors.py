@@ -25,14 +25,15 @@ _SACRUM_AREA_MM2 = 250.0
 def sacrum_in_section(sacrum: FloatArray, centre: tuple[float, float], mm_per_pixel: float) -> float | None:
     """Probability (0..1) that the sacrum lies just below a body, from the fine sacrum map [row, col] of its section.
 
-    `centre` (row, col) of the body in pixels. None where the section ends too soon below it.
+    `centre` (row, col) of the body in pixels. None where the section ends too soon below it
+    and little of the sacrum was seen till there.
     """
     first, last = (int(centre[0] + down / mm_per_pixel) for down in _FINE_DOWN_MM)
-    if last - len(sacrum) > 0.4 * (last - first):
-        return None
     front, back = int(centre[1] - _FINE_FRONT_MM / mm_per_pixel), int(centre[1] + _FINE_BACK_MM / mm_per_pixel)
     area = float(sacrum[first:last, max(front, 0) : back].sum()) * mm_per_pixel**2
-    return min(1.0, area / _SACRUM_AREA_MM2)
+    seen = min(1.0, area / _SACRUM_AREA_MM2)
+    cut_short = last - len(sacrum) > 0.4 * (last - first)
+    return None if cut_short and seen < 0.5 else seen
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pipelines.steps.anchors import Surroundings, sacrum_in_section
 from pipelines.steps.centre_line import CentreLine, find_centre_line, shrink
 from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
 from pipelines.steps.instances import Instance, Sections, find_instances
+from pipelines.steps.lumbosacral import undivided
 from pipelines.steps.straighten import PIXEL_MM, Sheet, cut, lay_sheet, lps, refine
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -68,7 +69,7 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     sheet = lay_sheet(volume, line)
     hu = cut(volume, sheet, PLANES_MM)
     fine = networks.fine(hu)
-    sections = Sections(fine.tissue[:, BODY], fine.heat, fine.offset)
+    sections = undivided(Sections(fine.tissue[:, BODY], fine.heat, fine.offset), fine.tissue[:, SACRUM])
     row_lps, column_lps, left_lps = lps(volume, sheet)
     stack = SagittalStack(hu, sections.body, PLANES_MM, PIXEL_MM, row_lps, column_lps, left_lps)
     size = sections.body.shape[1:]
