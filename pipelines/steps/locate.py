@@ -93,7 +93,7 @@ def _bodies(chain: list[Instance], sheet: Sheet, size: tuple[int, int], around: 
     made = []
     for n, one in enumerate(chain):
         at = _position(sheet, one.centre)
-        beside_ilium = n == last and below is not None and below > 0.5
+        beside_ilium = n >= last - 1 and below is not None and below > 0.5
         made.append(
             Body(
                 mask=one.mask,
