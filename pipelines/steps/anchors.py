@@ -71,7 +71,8 @@ class Surroundings:
         seen = [side for side in sides if side is not None]
         if not seen:
             return None
-        return max(_RIB_LEAST, 1.0 / (1.0 + (_RIB_EVEN / max(float(np.mean(seen)), 1e-3)) ** _RIB_STEEP))
+        strength = max(float(np.mean(seen)), 1e-3)
+        return float(max(_RIB_LEAST, 1.0 / (1.0 + (_RIB_EVEN / strength) ** _RIB_STEEP)))
 
     def sacrum_below(self, at: Floats) -> float | None:
         """Probability (0..1) that the next bone below the body centred at `at` is the sacrum."""

@@ -64,7 +64,7 @@ def find_centre_line(body: FloatArray) -> CentreLine | None:
     smooth = 10.0 / COARSE_MM
     z = (len(path) - 1 - np.arange(len(path))) * COARSE_MM
     x, y = ndi.gaussian_filter1d(x[seen], smooth), ndi.gaussian_filter1d(y[seen], smooth)
-    return CentreLine(z[seen][::-1], x[::-1] * COARSE_MM, y[::-1] * COARSE_MM)
+    return CentreLine(z[seen][::-1].astype(np.float64), x[::-1] * COARSE_MM, y[::-1] * COARSE_MM)
 
 
 def _best_path(score: FloatArray) -> NDArray[np.int64]:
