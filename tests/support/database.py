@@ -40,6 +40,12 @@ def django_db_modify_db_settings(postgres: str, django_db_modify_db_settings_par
     """pytest-django makes its test database on the private server."""
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Only the whole server is dropped at the end: a session that a killed process left open cannot stop that."""
+    return True
+
+
 @pytest.fixture
 def committed_db(transactional_db: None) -> Iterator[None]:
     """A database where transactions really commit, for tests with jobs and other processes; empty of jobs before."""
