@@ -103,7 +103,9 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
         optimiser.load_state_dict(saved["optimiser"])
         average.weights, step = saved["average"], saved["step"]
     stream = Stream(Task(plan.kind, plan.seed, start=step * plan.fresh // PER_TRUNK[plan.kind] + 1))
-    loader = iter(DataLoader(stream, batch_size=None, num_workers=plan.workers, prefetch_factor=8))
+    loader = iter(
+        DataLoader(stream, batch_size=None, num_workers=plan.workers, prefetch_factor=8 if plan.workers else None)
+    )
     buffer = [next(loader) for _ in range(2 * plan.batch)]
     began = saved_at = time.monotonic()
     while step < plan.steps and time.monotonic() - began < seconds:

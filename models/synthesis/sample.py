@@ -1,0 +1,49 @@
+"""The small synthetic sample in data/synthetic: a CT of a lumbar spine with one wedge fracture, and its answer key."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.synthesis.spine import SpineOptions
+from models.synthesis.trunk import Trunk, draw_trunk
+from models.synthesis.volumes import FieldOfView, answer_key, render_volume
+
+NAME = "lumbar-wedge"
+SEED = 20261121
+FRACTURES = {"L2": ("wedge", 0.34)}
+
+
+def draw_sample() -> tuple[Trunk, FieldOfView, NDArray[np.int16]]:
+    """The trunk, the field of view (T11 to the sacrum) and the volume [x, y, z] of the sample, from its fixed seed."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(SEED)
+    trunk = draw_trunk(rng, SpineOptions(0.0, 0.0, 0.0, 3.0, variation=0.4, fractures=FRACTURES))
+    centre = {v.name: v.centre for v in trunk.spine.vertebrae}
+    size, pixel, thick = (88, 84, 104), 1.6, 2.5
+    foot = float(centre["S1"][2]) - 40
+    field = FieldOfView((0.0, float(centre["L3"][1]) + 6, foot + size[2] * thick / 2), size, pixel, thick)
+    return trunk, field, render_volume(trunk, field, rng)
+
+
+def write_sample(folder: Path) -> tuple[Path, Path]:
+    """Write the sample as NIfTI (RAS) with its answer key; returns both paths."""
+    trunk, field, volume = draw_sample()
+    affine = np.diag([-field.pixel_mm, -field.pixel_mm, field.slice_mm, 1.0])
+    affine[:3, 3] = field.origin * np.array([-1, -1, 1])
+    image = folder / f"{NAME}.nii.gz"
+    nib.save(nib.Nifti1Image(volume, affine), image)
+    truth = {
+        "synthetic": True,
+        "file": image.name,
+        "sha256": hashlib.sha256(image.read_bytes()).hexdigest(),
+        "vertebrae": [asdict(v) for v in answer_key(trunk, field)],
+    }
+    key = folder / f"{NAME}.truth.json"
+    key.write_text(json.dumps(truth, indent=1) + "\n")
+    return image, key
