@@ -19,6 +19,7 @@ FLAGS = (
     "--disable-sync",
 )
 PATIENCE_MS = 60_000
+SETTLE_MS = 800  # a study that just opened does not yet take the key that signs (study.js)
 GRAVE = frozenset({"serious", "critical"})
 
 
@@ -84,6 +85,7 @@ class Person:
         """Wait until this patient's study is on the screen, its picture too."""
         self.page.get_by_role("heading", level=1, name=name).wait_for()
         self.page.wait_for_function("document.querySelector('.sagittal image').decode().then(() => true)")
+        self.page.wait_for_timeout(SETTLE_MS)
         return True
 
     @property
