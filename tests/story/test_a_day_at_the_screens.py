@@ -63,7 +63,7 @@ def when_it_is_signed_with_one_key(reader: Person) -> None:
 
 def then_the_next_study_is_on_the_screen(reader: Person) -> None:
     assert reader.has_study_open("ROSSI, Elena")
-    assert reader.sees("Signed. Fracture Liaison Service.")
+    assert reader.sees("Signed: HARTLEY, Margaret. Fracture Liaison Service.")
 
 
 def then_the_signature_says_what_was_decided() -> None:
@@ -117,7 +117,7 @@ def test_the_essential_way_works_without_scripts(two_waiting: None, somebody: So
     reader.page.get_by_role("button", name="Update the draft").last.click()
     assert reader.is_asked_to_sign("You sign: vertebral fractures T12 grade 2, L1 grade 3. Rejected: T8.")
     reader.page.get_by_role("button", name="Sign, next study").click()
-    assert reader.sees("Signed. Fracture Liaison Service.")
+    assert reader.sees("Signed: HARTLEY, Margaret. Fracture Liaison Service.")
 
 
 def test_another_reader_was_faster(two_waiting: None, somebody: Somebody) -> None:

@@ -55,6 +55,10 @@ def demo(exit_when_ready: ExitWhenReady = False) -> None:
         console.print(_what_came())
         for role, password in passwords.items():
             console.print(f"Sign in as [bold]{role}[/bold] with [bold]{password}[/bold]")
+        sender = (
+            f"dcmsend -aet {CALLING} -aec {settings.ae_title} {settings.dicom_host} {settings.dicom_port} +sd +r FOLDER"
+        )
+        console.print(f"Send your own DICOM files with: {sender}", soft_wrap=True, highlight=False)
         console.print("Research software. Ctrl-C stops everything.")
         console.print(f"Open [bold]{web_address(settings)}[/bold]")
         if not exit_when_ready:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from vfx_finder.actions import review as signing
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.review import Review
+from vfx_finder.figures.people import written_name
 from vfx_finder.ledger import queries
 from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
@@ -68,7 +69,7 @@ def sign(request: HttpRequest, case_id: int) -> HttpResponse:
     actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
     review = Review(chosen.decisions(), actor.name, now)
     done = signing.sign(case_id, review, actor, now, analysis_id=_analysis_on_screen(request))
-    messages.success(request, f"Signed. {went_to(done)}", extra_tags="good")
+    messages.success(request, f"Signed: {written_name(file.case.PatientName)}. {went_to(done)}", extra_tags="good")
     following = queries.next_to_review(case_id)
     return redirect("study", following.pk) if following else redirect("worklist")
 
