@@ -77,7 +77,7 @@ def _step(net: nn.Module, batch: Sample, plan: Plan) -> dict[str, Tensor]:
     image = normalise(batch["image"])
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
         if plan.kind == "section":
-            out = net(image.contiguous(memory_format=torch.channels_last))
+            out = net(image)
         else:
             out = cast(BlockNet, net).at_half(image)
     return loss(plan.kind, out.float(), batch if plan.kind == "section" else _halved(batch))
