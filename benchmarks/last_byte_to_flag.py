@@ -22,7 +22,7 @@ from rich.table import Table
 from scipy import ndimage as ndi
 
 from models.synthesis.dicom_series import SyntheticPatient, write_series
-from models.synthesis.spine import SpineOptions
+from models.synthesis.spine import ordered
 from models.synthesis.trunk import draw_trunk
 from models.synthesis.volumes import FieldOfView, render_volume
 
@@ -35,7 +35,7 @@ READER = "import sys; from monai.data import PydicomReader; r = PydicomReader();
 def draw(folder: Path) -> None:
     """Write the synthetic series of 300 slices, drawn at 2 mm and interpolated."""
     rng = np.random.default_rng(300)
-    trunk = draw_trunk(rng, SpineOptions(0.0, 0.0, 0.0, 3.0, fractures={"L1": ("wedge", 0.35)}))
+    trunk = draw_trunk(rng, ordered({"L1": ("wedge", 0.35)}, variation=1.0))
     centre = {v.name: v.centre for v in trunk.spine.vertebrae}
     middle = (0.0, float(centre["L1"][1]) - 90.0, float(centre["S1"][2]) + 140.0)
     torch.set_num_threads(2)

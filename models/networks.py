@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 FINE_CLASSES = 5
 FINE_CHANNELS = FINE_CLASSES + 1 + 2
+LOOK_PLANES = 3
 COARSE_CLASSES = 7
 COARSE_CHANNELS = COARSE_CLASSES + 1 + 1
 
@@ -20,6 +21,22 @@ class SectionNet(nn.Module):
         super().__init__()
         self.net = BasicUNet(
             spatial_dims=2, in_channels=1, out_channels=FINE_CHANNELS, features=tuple(features),
+            act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.net(image)
+        return out
+
+
+class LookNet(nn.Module):
+    """Second look: one vertebra in its own frame, three planes [B, 3, H, W] (normalised HU, H and W multiples of 16),
+    to [B, 3, H, W]: the logit, plane by plane, that a pixel belongs to this vertebra's body."""
+
+    def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 16)) -> None:
+        super().__init__()
+        self.net = BasicUNet(
+            spatial_dims=2, in_channels=LOOK_PLANES, out_channels=LOOK_PLANES, features=tuple(features),
             act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
         )  # fmt: skip
 

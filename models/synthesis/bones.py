@@ -1,6 +1,6 @@
 """Every bone that is not a vertebral body, as capsules: arches, ribs, sacral wings, pelvis, chest, skull."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -78,30 +78,59 @@ def arch(v: SyntheticVertebra, rng: np.random.Generator) -> Capsules:
     return capsules(world, "posterior", (v.cortex, v.spongiosa + 80), v.name)
 
 
-def rib(v: SyntheticVertebra, side: float, chest: tuple[float, float], length: float) -> Capsules:
+@dataclass(frozen=True)
+class RibCage:
+    """What all ribs of a patient share: half width and depth of the chest (mm), bone (HU), radius (mm), how high the
+    heads sit (share of half the body's height above its middle) and how steeply the shafts fall (mm at full length)."""
+
+    chest: tuple[float, float]
+    cortex: float
+    marrow: float
+    radius: float
+    head: float
+    fall: float
+
+
+def draw_rib_cage(chest: tuple[float, float], bone_hu: float, rng: np.random.Generator) -> RibCage:
+    """Ribs as different as patients are: thin and chalky to thick and dense."""
+    return RibCage(
+        chest=chest,
+        cortex=float(rng.uniform(250, 900)),
+        marrow=float(np.clip(bone_hu * rng.uniform(0.5, 1.4), 20, 320)),
+        radius=float(rng.uniform(3.2, 5.4)),
+        head=float(rng.uniform(0.0, 0.75)),
+        fall=float(rng.uniform(45, 95)),
+    )
+
+
+def rib(v: SyntheticVertebra, side: float, cage: RibCage, length: float) -> Capsules:
     """One rib: head beside the body, tubercle at the transverse process, then round the chest wall, falling."""
-    width, depth = v.shape.width, v.shape.depth
+    width, depth, chest = v.shape.width, v.shape.depth, cage.chest
+    half = (v.shape.upper.posterior + v.shape.lower.posterior) / 2
     centre = v.centre + np.array([0, -0.62 * chest[1], 0])
-    start = v.centre + v.frame @ np.array([side * (width / 2 + 0.5), depth / 2 - 4, 0.3 * depth / 2])
+    start = v.centre + v.frame @ np.array([side * (width / 2 + 0.5), depth / 2 - 4, cage.head * half])
     path = [start, v.centre + v.frame @ np.array([side * (width / 2 + 18), depth / 2 + 14, 2])]
     first = np.arctan2(path[-1][1] - centre[1], abs(path[-1][0] - centre[0]))
     for i in range(1, 8):
         angle = first - (first + 0.9) * i / 7 * length
-        fall = -70 * length * (i / 7) ** 1.2 * chest[1] / 95
+        fall = -cage.fall * length * (i / 7) ** 1.2 * chest[1] / 95
         around = np.array([side * chest[0] * np.cos(angle), chest[1] * np.sin(angle), 0])
         path.append(np.array([centre[0], centre[1], v.centre[2] + fall]) + around)
-    return capsules([(a, b, 4.2, 4.0) for a, b in pairwise(path)], "rib", (450, 180), v.name)
+    segments = [(a, b, cage.radius, 0.95 * cage.radius) for a, b in pairwise(path)]
+    return capsules(segments, "rib", (cage.cortex, cage.marrow), v.name)
 
 
 def ribs(spine: Spine, chest: tuple[float, float], rng: np.random.Generator) -> list[Capsules]:
     """A pair of ribs for every thoracic vertebra; the last two are short."""
     thoracic = [v for v in spine.vertebrae if v.name in RIB_BEARING]
+    cage = draw_rib_cage(chest, spine.bone_hu, rng)
     made = []
     for i, v in enumerate(thoracic):
         last = len(thoracic) - 1 - i
         length = {0: rng.uniform(0.12, 0.4), 1: rng.uniform(0.35, 0.6)}.get(last, rng.uniform(0.85, 1.0))
         span = 0.55 + 0.45 * min(1.0, (i + 1) / 6)
-        made += [rib(v, side, (chest[0] * span, chest[1] * (0.7 + 0.3 * span)), length) for side in (-1.0, 1.0)]
+        around = replace(cage, chest=(chest[0] * span, chest[1] * (0.7 + 0.3 * span)))
+        made += [rib(v, side, around, length) for side in (-1.0, 1.0)]
     return made
 
 
@@ -140,7 +169,7 @@ def pelvis(spine: Spine, rng: np.random.Generator) -> list[Capsules]:
         ]
     return [
         capsules(wings, "sacrum", (s1.cortex * 0.7, s1.spongiosa), "sacrum"),
-        capsules(other, "other", (500, 150), "pelvis"),
+        capsules(other, "other", (float(rng.uniform(300, 900)), float(rng.uniform(60, 260))), "pelvis"),
     ]
 
 
@@ -162,7 +191,10 @@ def shoulders_and_chest(spine: Spine, chest: tuple[float, float], rng: np.random
             (t4 + np.array([side * 70, 45, 10]), t4 + np.array([side * 85, 48, -90]), 4.0, 4.0),
             (t4 + np.array([side * 100, 40, 0]), t4 + np.array([side * 88, 48, -85]), 4.0, 4.0),
         ]
-    made = [capsules(sternum, "other", (350, 120), "sternum"), capsules(sides, "other", (500, 200), "shoulder")]
+    made = [
+        capsules(sternum, "other", (float(rng.uniform(200, 600)), float(rng.uniform(60, 200))), "sternum"),
+        capsules(sides, "other", (float(rng.uniform(300, 800)), float(rng.uniform(80, 280))), "shoulder"),
+    ]
     if rng.random() < 0.4:
         arms: list[Segment] = []
         for side in (-1.0, 1.0):
@@ -190,3 +222,18 @@ def neck_and_skull(spine: Spine) -> list[Capsules]:
     head += [(a, b, 8.0, 8.0) for a, b in pairwise(vault)]
     head += [(at(s * 45, -20, 40), at(0, -85, 0), 8.0, 8.0) for s in (-1.0, 1.0)]
     return [capsules(c2, "dens", (c3.cortex, c3.spongiosa), "C2"), capsules(head, "other", (800, 300), "skull")]
+
+
+def bridging(spine: Spine, rng: np.random.Generator) -> Capsules:
+    """Flowing ossification along the front of four to eight thoracic bodies (diffuse idiopathic skeletal hyperostosis;
+    Resnick and Niwayama 1976: at least four contiguous bodies)."""
+    bodies = [v for v in spine.vertebrae if v.kind == "body"]
+    count, first = int(rng.integers(4, 9)), int(rng.integers(8, 13))
+    side, thick = float(rng.uniform(0, 10)), float(rng.uniform(1.2, 3.5))
+    line = []
+    for v in bodies[first : first + count]:
+        for z in (0.9, -0.9):
+            rim = z * (v.shape.upper.anterior if z > 0 else v.shape.lower.anterior)
+            line.append(v.centre + v.frame @ np.array([side, -v.shape.depth / 2 - thick * 0.6, rim]))
+    segments = [(a, b, thick, thick) for a, b in pairwise(line)]
+    return capsules(segments, "other", (float(rng.uniform(400, 900)), float(rng.uniform(250, 500))), "bridging")

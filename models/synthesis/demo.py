@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.synthesis.dicom_series import SyntheticPatient, write_series
-from models.synthesis.spine import SpineOptions
+from models.synthesis.spine import SpineOptions, ordered
 from models.synthesis.trunk import Trunk, draw_trunk
 from models.synthesis.volumes import FieldOfView, answer_key, render_volume
 
@@ -58,7 +58,7 @@ def write_random_studies(folder: Path, count: int, seed: int, progress: Progress
 
 def _write(story: Story, folder: Path, number: int, progress: Progress | None) -> Path:
     rng = np.random.default_rng([20260105, story.seed])
-    options = SpineOptions(0.0, 0.0, 0.0, 3.0, variation=0.4, fractures=story.fractures or {})
+    options = ordered(story.fractures or {})
     trunk = draw_trunk(rng, options)
     field = _limb_field(trunk) if story.fractures is None else _spine_field(trunk)
     return _render(story, trunk, field, folder / f"{number}-{story.name}", rng, progress)

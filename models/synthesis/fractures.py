@@ -1,10 +1,10 @@
-"""What happens to a vertebral body: fractures with known loss, and the look-alikes that are no fractures."""
+"""What osteoporosis does to a vertebral body: fractures of every kind with known loss."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from models.synthesis.shapes import BodyShape, EndPlate
+from models.synthesis.shapes import BodyShape
 
 KINDS = ("wedge", "biconcave", "crush", "upper", "lower")
 _PROFILE = {  # drop at the anterior rim, the middle, the posterior rim, as a share of the loss
@@ -34,27 +34,3 @@ def fracture(shape: BodyShape, kind: str, loss: float, rng: np.random.Generator)
     lower = replace(shape.lower, loss=(a * (1 - share), m * (1 - share), p * (1 - share)))
     bulge = 1 + (0.10 * loss / 0.4 if kind in ("crush", "wedge") else 0.0)
     return replace(shape, upper=upper, lower=lower, depth=shape.depth * bulge, waist=shape.waist * (1 - loss))
-
-
-def schmorl_node(shape: BodyShape, rng: np.random.Generator) -> BodyShape:
-    """The body with a rounded pit in one end-plate (Schmorl node): a look-alike, no fracture."""
-    pit = (
-        float(rng.normal(0, shape.width / 8)),
-        float(rng.normal(0, shape.depth / 8)),
-        float(rng.uniform(3.5, 8)),
-        float(rng.uniform(2, 6)),
-    )
-    side = "upper" if rng.random() < 0.5 else "lower"
-    plate: EndPlate = replace(getattr(shape, side), pit=pit)
-    return replace(shape, upper=plate) if side == "upper" else replace(shape, lower=plate)
-
-
-def cupids_bow(shape: BodyShape, rng: np.random.Generator) -> BodyShape:
-    """The body with a smooth posterior dish in its lower end-plate (Cupid's bow): a look-alike, no fracture."""
-    lower = replace(shape.lower, concavity=shape.lower.concavity + float(rng.uniform(1, 3)), centre_y=0.15)
-    return replace(shape, lower=lower)
-
-
-def osteophytes(shape: BodyShape, rng: np.random.Generator) -> BodyShape:
-    """The body with lipping of both rims (spondylosis)."""
-    return replace(shape, lip=float(rng.uniform(0.05, 0.18)))

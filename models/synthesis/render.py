@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from models.synthesis.bones import Capsules
+from models.synthesis.inclusions import paint_inclusion
+from models.synthesis.metal import streaks
 from models.synthesis.shapes import body_depth, capsule_depth, ellipsoid_depth, occupancy
 from models.synthesis.spine import Array, SyntheticVertebra
 from models.synthesis.trunk import AIR, FAT, Trunk
@@ -57,6 +59,9 @@ class Painter:
         for bones in (*self.trunk.bones, *self.trunk.arches):
             self._bone(points, bones, hu, share)
         owner = self._bodies(points, hu, share)
+        if self.trunk.hardware:
+            self._capsule(points, self.trunk.hardware.parts, hu, self.trunk.hardware.parts.marrow)
+            hu = hu + streaks(points, self.trunk.hardware)
         return Painted(hu, share, owner)
 
     def _seen(self, low: Array, high: Array) -> bool:
@@ -66,13 +71,14 @@ class Painter:
         """Points near a capsule bone and their depth in it; only its segments within the painted box count."""
         if not self._seen(shape.low, shape.high):
             return None
-        index = _box(points, shape.low, shape.high)
-        if not len(index):
-            return None
         margin = float(shape.radii.max()) + 6
         ends = shape.ends.numpy()
         near = np.all((ends.max(1) + margin > self.low) & (ends.min(1) - margin < self.high), axis=1)
         if not near.any():
+            return None
+        flat = ends[near].reshape(-1, 3)
+        index = _box(points, flat.min(0) - margin, flat.max(0) + margin)
+        if not len(index):
             return None
         keep = torch.as_tensor(near)
         near_ends, radii = shape.ends[keep].to(points.device), shape.radii[keep].to(points.device)
@@ -194,4 +200,7 @@ class Painter:
         x, y, z = local
         vein = torch.exp(-((z / 3) ** 2) - ((y - 0.35 * v.shape.depth) / 6) ** 2 - (x / 8) ** 2)
         value = v.spongiosa + 0.22 * v.spongiosa * grain[index] - 0.5 * v.spongiosa * vein
-        hu[index] = hu[index] * (1 - whole) + v.cortex * (whole - core) + value * core
+        painted = hu[index] * (1 - whole) + v.cortex * (whole - core) + value * core
+        for one in v.inside:
+            painted = paint_inclusion(painted, one, (x, y, z), whole, self.softness)
+        hu[index] = painted

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.synthesis.spine import SpineOptions
+from models.synthesis.spine import ordered
 from models.synthesis.trunk import Trunk, draw_trunk
 from models.synthesis.volumes import FieldOfView, answer_key, render_volume
 
@@ -23,7 +23,7 @@ def draw_sample() -> tuple[Trunk, FieldOfView, NDArray[np.int16]]:
     """The trunk, the field of view (T11 to the sacrum) and the volume [x, y, z] of the sample, from its fixed seed."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(SEED)
-    trunk = draw_trunk(rng, SpineOptions(0.0, 0.0, 0.0, 3.0, variation=0.4, fractures=FRACTURES))
+    trunk = draw_trunk(rng, ordered(FRACTURES))
     centre = {v.name: v.centre for v in trunk.spine.vertebrae}
     size, pixel, thick = (88, 84, 104), 1.6, 2.5
     foot = float(centre["S1"][2]) - 40

@@ -14,7 +14,8 @@ class EndPlate:
 
     `anterior` and `posterior` are its heights above the centre at the two rims; `concavity` the depth of the smooth
     dish; `centre_y` where the dish is deepest (fraction of depth, 0 = middle); `loss` the fracture's drop (mm) at the
-    anterior rim, the middle and the posterior rim; `pit` = (x, y, radius, depth) of a Schmorl node.
+    anterior rim, the middle and the posterior rim; `pit` = (x, y, radius, depth) of a Schmorl node; `wave` =
+    (amplitude, phase, turns) of an uneven plate; `chip` = (share of the depth, mm) missing at the front corner.
     """
 
     anterior: float
@@ -24,6 +25,7 @@ class EndPlate:
     loss: tuple[float, float, float] = (0.0, 0.0, 0.0)
     pit: tuple[float, float, float, float] | None = None
     wave: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    chip: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ def plate_height(plate: EndPlate, shape: BodyShape, xy: tuple[Tensor, Tensor]) -
     if plate.pit is not None:
         px, py, radius, deep = plate.pit
         z = z - deep * (1 - ((x - px) ** 2 + (y - py) ** 2) / radius**2).clamp_min(0.0).sqrt()
+    if plate.chip is not None:
+        extent, deep = plate.chip
+        z = z - deep * (1 - f / extent).clamp(0, 1)
     amplitude, phase, turns = plate.wave
     return z + amplitude * torch.sin(turns * f + phase + 0.15 * x)
 

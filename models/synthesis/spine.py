@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.synthesis.fractures import KINDS, cupids_bow, fracture, osteophytes, schmorl_node
+from models.synthesis.fractures import KINDS, fracture
+from models.synthesis.inclusions import Inclusion, draw_inclusions
+from models.synthesis.mimics import INCLUSIONS, SCHEUERMANN_LEVELS, mimic_for, scheuermann, shaped
 from models.synthesis.norms import NORMS, LevelNorm
 from models.synthesis.shapes import BodyShape, EndPlate
 
@@ -20,14 +22,32 @@ class SpineOptions:
     fracture_rate: float = 0.16
     mimic_rate: float = 0.12
     variant_rate: float = 0.08
+    scheuermann_rate: float = 0.03
+    bridging_rate: float = 0.06
+    hardware_rate: float = 0.05
     scoliosis_deg: float = 8.0
     variation: float = 1.0
     fractures: dict[str, tuple[str, float]] | None = None
 
 
+def ordered(fractures: dict[str, tuple[str, float]], variation: float = 0.4) -> SpineOptions:
+    """A nearly straight spine with exactly these fractures: no look-alikes, no variants, no metal."""
+    return SpineOptions(
+        mimic_rate=0.0,
+        variant_rate=0.0,
+        scheuermann_rate=0.0,
+        bridging_rate=0.0,
+        hardware_rate=0.0,
+        scoliosis_deg=3.0,
+        variation=variation,
+        fractures=fractures,
+    )
+
+
 @dataclass(frozen=True)
 class SyntheticVertebra:
-    """One vertebra in trunk coordinates (LPS mm): `frame` columns are its left, posterior and up axes."""
+    """One vertebra in trunk coordinates (LPS mm): `frame` columns are its left, posterior and up axes; `sound` is its
+    shape before a fracture, `inside` what lies in it beside spongiosa."""
 
     name: str
     centre: Array
@@ -42,6 +62,8 @@ class SyntheticVertebra:
     drop: float
     fracture: tuple[str, float] | None = None
     mimic: str | None = None
+    sound: BodyShape | None = None
+    inside: tuple[Inclusion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,42 +133,42 @@ def draw_shape(norm: LevelNorm, scale: float, rng: np.random.Generator, variatio
     )
 
 
-def damage(
-    shape: BodyShape, norm: LevelNorm, rng: np.random.Generator, options: SpineOptions
-) -> tuple[BodyShape, tuple[str, float] | None, str | None]:
-    """The shape after chance (or the order in `options.fractures`): (shape, fracture, look-alike)."""
+@dataclass(frozen=True)
+class Damage:
+    """What chance (or an order) did to one body: its shape now, the fracture (kind, loss), the look-alike, and what
+    lies inside it."""
+
+    shape: BodyShape
+    fracture: tuple[str, float] | None = None
+    mimic: str | None = None
+    inside: tuple[Inclusion, ...] = ()
+
+
+def damage(shape: BodyShape, norm: LevelNorm, rng: np.random.Generator, options: SpineOptions) -> Damage:
+    """The body after chance, or after the order in `options.fractures`."""
     if options.fractures is not None:
         if norm.name not in options.fractures:
-            return shape, None, None
+            return Damage(shape)
         kind, loss = options.fractures[norm.name]
-        return fracture(shape, kind, loss, rng), (kind, loss), None
+        return Damage(fracture(shape, kind, loss, rng), (kind, loss))
     if rng.random() < options.fracture_rate:
         kind, loss = str(rng.choice(KINDS)), float(rng.uniform(0.08, 0.65))
-        return fracture(shape, kind, loss, rng), (kind, loss), None
-    if rng.random() < options.mimic_rate:
-        mimic = str(rng.choice(["schmorl-node", "cupids-bow", "osteophytes", "short-vertebral-height"]))
-        changed = {
-            "schmorl-node": lambda: schmorl_node(shape, rng),
-            "cupids-bow": lambda: cupids_bow(shape, rng),
-            "osteophytes": lambda: osteophytes(shape, rng),
-            "short-vertebral-height": lambda: squash(shape, float(rng.uniform(0.85, 0.95))),
-        }[mimic]()
-        return changed, None, mimic
-    return shape, None, None
+        cement = draw_inclusions("cement", shape, rng) if rng.random() < 0.06 else ()
+        return Damage(fracture(shape, kind, loss, rng), (kind, loss), "cement" if cement else None, cement)
+    if rng.random() >= options.mimic_rate:
+        return Damage(shape)
+    mimic = mimic_for(norm, rng)
+    inside = draw_inclusions(mimic, shape, rng) if mimic in INCLUSIONS else ()
+    return Damage(shaped(shape, mimic, rng), None, mimic, inside)
 
 
-def squash(shape: BodyShape, factor: float) -> BodyShape:
-    """The body uniformly lower by `factor`, its end-plates intact."""
-
-    def lower_plate(plate: EndPlate) -> EndPlate:
-        return replace(
-            plate,
-            anterior=plate.anterior * factor,
-            posterior=plate.posterior * factor,
-            concavity=plate.concavity * factor,
-        )
-
-    return replace(shape, upper=lower_plate(shape.upper), lower=lower_plate(shape.lower))
+def _scheuermann_run(rng: np.random.Generator, options: SpineOptions) -> frozenset[str]:
+    """The levels of a Scheuermann spine, three to five in a row; empty in most spines."""
+    if options.fractures is not None or rng.random() >= options.scheuermann_rate:
+        return frozenset()
+    count = int(rng.integers(3, 6))
+    first = int(rng.integers(0, len(SCHEUERMANN_LEVELS) - count + 1))
+    return frozenset(SCHEUERMANN_LEVELS[first : first + count])
 
 
 def _sacrum(top: Array, pitch: float, scale: float, rng: np.random.Generator, bone: float) -> list[SyntheticVertebra]:
@@ -179,12 +201,17 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
     kyphosis, lordosis = rng.uniform(0.5, 1.5), rng.uniform(0.4, 1.5)
     lean, bend_phase, bend = rng.normal(0, 4), rng.uniform(0, 6.3), abs(rng.normal(0, options.scoliosis_deg))
     cortex, disc_thin = rng.uniform(230, 800), rng.uniform(0.55, 1.15)
+    rough = _scheuermann_run(rng, options)
     at = np.zeros(3)
     made: list[SyntheticVertebra] = []
     below: Array | None = None
     for i, norm in enumerate(rows):
-        shape = draw_shape(norm, scale, rng, options.variation)
-        shape, broken, mimic = damage(shape, norm, rng, options)
+        sound = draw_shape(norm, scale, rng, options.variation)
+        if norm.name in rough:
+            done = Damage(scheuermann(sound, rng), None, "scheuermann")
+        else:
+            done = damage(sound, norm, rng, options)
+        shape, broken = done.shape, done.fracture
         wobble = rng.normal(0, 8 if norm.name in ("L5", "L6") else 2)
         pitch = norm.pitch * (kyphosis if i < 15 else lordosis) + lean + wobble
         roll = bend * np.sin(bend_phase + i * 0.42) + rng.normal(0, 1.5)
@@ -210,7 +237,9 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
                 disc_hu=float(rng.uniform(40, 120)),
                 drop=norm.spinous_drop,
                 fracture=broken,
-                mimic=mimic,
+                mimic=done.mimic,
+                sound=sound,
+                inside=done.inside,
             )
         )
     assert below is not None

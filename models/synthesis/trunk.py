@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.synthesis.bones import Capsules, arch, capsules, neck_and_skull, pelvis, ribs, shoulders_and_chest
+from models.synthesis.bones import Capsules, arch, bridging, capsules, neck_and_skull, pelvis, ribs, shoulders_and_chest
+from models.synthesis.metal import Hardware, draw_hardware
 from models.synthesis.spine import Array, Spine, SpineOptions, draw_spine
 
 AIR, LUNG, FAT, MUSCLE = -1000.0, -820.0, -100.0, 55.0
@@ -25,7 +26,7 @@ class Trunk:
     """Everything a scanner would see. `organs` and `vessels` are painted in order, bones over them.
 
     `chest` = half width and half depth of the rib cage (mm); `fat` = thickness under the skin (mm);
-    `canal` = the spinal canal as capsules; `wall` = HU of muscle.
+    `canal` = the spinal canal as capsules; `wall` = HU of muscle; `hardware` = screws and rods, painted last.
     """
 
     spine: Spine
@@ -37,6 +38,7 @@ class Trunk:
     chest: tuple[float, float]
     fat: float
     wall: float
+    hardware: Hardware | None = None
 
 
 def _lungs_and_belly(spine: Spine, chest: tuple[float, float], rng: np.random.Generator) -> list[Organ]:
@@ -102,12 +104,15 @@ def _canal(spine: Spine, rng: np.random.Generator) -> Capsules:
 
 def draw_trunk(rng: np.random.Generator, options: SpineOptions | None = None) -> Trunk:
     """A random trunk around a random spine."""
+    options = options or SpineOptions()
     spine = draw_spine(rng, options)
     chest = (float(rng.uniform(112, 150)) * spine.scale, float(rng.uniform(78, 112)) * spine.scale)
     wall = float(rng.uniform(35, 75))
     bones = (
         ribs(spine, chest, rng) + pelvis(spine, rng) + shoulders_and_chest(spine, chest, rng) + neck_and_skull(spine)
     )
+    if options.bridging_rate > rng.random():
+        bones.append(bridging(spine, rng))
     return Trunk(
         spine=spine,
         arches=tuple(arch(v, rng) for v in spine.vertebrae if v.kind == "body"),
@@ -118,4 +123,5 @@ def draw_trunk(rng: np.random.Generator, options: SpineOptions | None = None) ->
         chest=chest,
         fat=float(rng.uniform(4, 40)),
         wall=wall,
+        hardware=draw_hardware(spine, rng) if rng.random() < options.hardware_rate else None,
     )

@@ -9,17 +9,19 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from models.synthesis.blocks import draw_block
+from models.synthesis.looks import draw_look
 from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
 from models.synthesis.trunk import draw_trunk
 
-PER_TRUNK = {"section": 4, "block": 2}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2}
+DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
 Sample = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is drawn: "section" (fine network) or "block" (coarse network), from which seed, starting where."""
+    """What is drawn: "section" (fine network), "look" (second look) or "block" (coarse network), from which seed, starting where."""
 
     kind: str
     seed: int
@@ -27,12 +29,12 @@ class Task:
 
 
 def draw_samples(task: Task, number: int) -> list[Sample]:
-    """The samples of trunk `number`: image (HU), tissue, heat and the kind's own targets, as half floats."""
+    """The samples of trunk `number`: image (HU), and the kind's own targets, as half floats."""
     rng = np.random.default_rng([task.seed, number])
     options = SpineOptions(scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
     trunk = draw_trunk(rng, options)
-    draw = draw_section if task.kind == "section" else draw_block
-    return [{k: v.half() for k, v in vars(draw(trunk, rng)).items()} for _ in range(PER_TRUNK[task.kind])]
+    drawn = [DRAW[task.kind](trunk, rng) for _ in range(PER_TRUNK[task.kind])]
+    return [{k: v.half() for k, v in vars(one).items()} for one in drawn]
 
 
 class Stream(IterableDataset[Sample]):

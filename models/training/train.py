@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from models.networks import BlockNet, SectionNet
+from models.networks import BlockNet, LookNet, SectionNet
 from models.normalise import normalise
 from models.training.losses import loss
 from models.training.samples import PER_TRUNK, Sample, Stream, Task
@@ -36,13 +36,26 @@ class Plan:
 
 PLANS = {
     "section": Plan("section", steps=2800, batch=12, fresh=4, buffer=1200),
+    "look": Plan("look", steps=4000, batch=12, fresh=3, buffer=1500),
     "block": Plan("block", steps=2200, batch=4, fresh=2, buffer=240),
 }
 
 
+NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet}
+
+
 def network(kind: str) -> nn.Module:
-    """A fresh network for "section" (fine) or "block" (coarse)."""
-    return SectionNet() if kind == "section" else BlockNet()
+    """A fresh network for "section" (fine), "look" (second look) or "block" (coarse)."""
+    return NETWORKS[kind]()
+
+
+def _laid_out(net: nn.Module, kind: str) -> nn.Module:
+    """Blocks run a quarter quicker on a CPU with the channels last; sections run slower so."""
+    if kind == "block":
+        for parameter in net.parameters():
+            if parameter.ndim == 5:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+    return net
 
 
 class Average:
@@ -76,11 +89,8 @@ def _batch(buffer: list[Sample], plan: Plan, step: int, device: torch.device) ->
 def _step(net: nn.Module, batch: Sample, plan: Plan) -> dict[str, Tensor]:
     image = normalise(batch["image"])
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
-        if plan.kind == "section":
-            out = net(image)
-        else:
-            out = cast(BlockNet, net).at_half(image)
-    return loss(plan.kind, out.float(), batch if plan.kind == "section" else _halved(batch))
+        out = cast(BlockNet, net).at_half(image) if plan.kind == "block" else net(image)
+    return loss(plan.kind, out.float(), _halved(batch) if plan.kind == "block" else batch)
 
 
 def _halved(batch: Sample) -> Sample:
@@ -94,7 +104,7 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, device = folder / f"{plan.kind}.ckpt.pt", torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
-    net = network(plan.kind).to(device)
+    net = _laid_out(network(plan.kind).to(device), plan.kind)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     average, step = Average(net), 0
     if checkpoint.exists():
