@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pipelines.steps.choose import Choice, NiftiFile, choose
+from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
 from pipelines.steps.judge import CUT, Circumstances, judge
@@ -21,6 +22,7 @@ from pipelines.steps.volume import read_volume
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
 from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 from vfx_finder.domain.spine import LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
@@ -55,10 +57,12 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """`rule` grades; `series_to_try` is how many series of a study are tried, best first, before giving up."""
+    """`rule` grades; `series_to_try` is how many series of a study are tried, best first, before giving up;
+    `operating_point` decides what reaches the worklist."""
 
     rule: GenantRule = genant.RULE
     series_to_try: int = 3
+    operating_point: OperatingPoint = BALANCED
 
 
 @dataclass
@@ -90,16 +94,16 @@ def analyse(
     which not a single body could be graded, is never called free of fracture. Raises only what is a defect or a
     broken installation.
     """
-    clock = _Clock(progress)
+    clock, options = _Clock(progress), options or Options()
     with clock.step("read"):
         choice = choose(files)
     if choice.unsuitable:
         analysis = _not_analysed(choice, choice.unsuitable, clock)
     else:
-        analysis = _first_that_works(choice, models, options or Options(), clock)
+        analysis = _first_that_works(choice, models, options, clock)
     if progress:
         progress("done", 1.0)
-    return analysis
+    return replace(analysis, operating_point=options.operating_point)
 
 
 def _first_that_works(choice: Choice, models: Models, options: Options, clock: _Clock) -> Analysis:
@@ -162,6 +166,7 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
     spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
     findings, patient = judge(vertebrae, spreads, Circumstances(volume.slice_mm, options.rule))
     why = _nothing_graded(findings)
+    sites = [Site(*parts) for parts in zip(findings, bodies, measures, strict=True)]
     return Analysis(
         modality="",
         unsuitable=why,
@@ -170,6 +175,7 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
         models=(),
         seconds={},
         picture=sagittal_picture(stack),
+        bone_density=bone_density(volume, stack, sites),
     )
 
 

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
 
     stalled_seconds: Annotated[float, Field(gt=0)] = 15.0
     """A worker without a heartbeat for this long is dead and its study is given to another."""
+    operating_point: Literal["screening", "balanced", "specific"] = "balanced"
+    """From which probability of a fracture on a study reaches the worklist (`domain.operating_point`)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @cached_property

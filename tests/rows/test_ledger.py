@@ -13,6 +13,7 @@ from vfx_finder.actions.analysis import Failure
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.flow import CASE_TRANSITIONS, REFERRAL_TRANSITIONS, CaseState
+from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
@@ -107,6 +108,27 @@ def test_an_unsuitable_study_stands_on_the_list_with_its_reason() -> None:
     assert analysis.record(case.pk, 1, answer, given.later(70)) is CaseState.UNSUITABLE
     (listed,) = queries.not_analysed()
     assert (listed.reason, listed.detail) == (Reason.NO_SPINE, "no vertebra in 120 slices")
+
+
+def test_the_operating_point_decides_what_is_flagged_and_stands_in_the_record(operator: Actor) -> None:
+    """A grade 1 of 22 % goes to nobody at "balanced"; a site that screens from 20 % has a radiologist look at it."""
+    mild = spines.analysis({Level.L1: 1})
+    careful = OperatingPoint("screening", 0.2, measured=Measured(0.2, 0.99, 0.9, 400, "a set"))
+    case = settled()
+    assert analysis.record(case.pk, 1, mild, given.later(70)) is CaseState.ANALYSED_CLEAR
+    assert queries.operating_point() == BALANCED
+    operations.retry(case.pk, operator, given.later(75))
+    answer = analysis.record(case.pk, 2, replace(mild, operating_point=careful), given.later(80))
+    assert answer is CaseState.AWAITING_REVIEW
+    assert queries.operating_point() == careful
+    event = AuditEvent.objects.filter(verb="analysed").latest("pk")
+    assert event.detail["operating_point"] == "screening"
+
+
+def test_a_record_from_before_there_was_a_choice_reads_as_balanced() -> None:
+    document = analysis_document(spines.analysis())
+    del document["operating_point"]
+    assert analysis_of(document, b"").operating_point == BALANCED
 
 
 def test_a_study_is_recorded_once() -> None:

@@ -59,6 +59,11 @@ def test_the_worklist_is_most_severe_first(day: dict[Role, Client]) -> None:
     assert "age ?" in words
 
 
+@pytest.mark.parametrize(("role", "page"), [(Role.RADIOLOGIST, "worklist"), (Role.OPERATOR, "system-health")])
+def test_the_operating_point_stands_beside_what_follows_from_it(role: Role, page: str, day: dict[Role, Client]) -> None:
+    assert "Operating point balanced: flagged from a probability of 50%; not yet measured." in text(day[role], page)
+
+
 def test_the_queue_asks_first_then_goes_by_tier_index_and_days(day: dict[Role, Client]) -> None:
     words = text(day[Role.NURSE], "queue")
     assert order(words, "VAUGHAN", "FLEMING", "MORALES", "BARKER", "NAKAMURA", "PETERSEN", "OSEI")

@@ -10,7 +10,6 @@ from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.flow import CaseState, move_case
-from vfx_finder.domain.referral import REFERRED_FROM_GRADE
 from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.documents import analysis_document
 from vfx_finder.ledger.models import AnalysisRecord, Case
@@ -34,7 +33,8 @@ def claim(case_id: int, generation: int) -> Case:
 
 
 def record(case_id: int, generation: int, analysis: Analysis, now: datetime) -> CaseState:
-    """Write the answer and move the case on: awaiting review from grade 2, clear below, or unsuitable with its reason.
+    """Write the answer and move the case on: awaiting review where its operating point flags a
+    vertebra, clear where it flags none, or unsuitable with its reason.
 
     Raises `WrongState` for an answer that nobody waits for any more: the study has changed since, or has its answer.
     """
@@ -47,7 +47,8 @@ def record(case_id: int, generation: int, analysis: Analysis, now: datetime) -> 
         case.finished_at = now
         _summarise(case, analysis)
         case.save()
-        tell(act, "analysed", case, {"state": case.state, "max_grade": case.max_grade, "generation": generation})
+        told = {"state": case.state, "max_grade": case.max_grade, "operating_point": analysis.operating_point.name}
+        tell(act, "analysed", case, {**told, "generation": generation})
     return CaseState(case.state)
 
 
@@ -91,8 +92,7 @@ def _write(case: Case, analysis: Analysis, now: datetime) -> None:
 def _state_after(analysis: Analysis) -> CaseState:
     if analysis.patient is None:
         return CaseState.UNSUITABLE
-    flagged = analysis.patient.max_grade >= REFERRED_FROM_GRADE
-    return CaseState.AWAITING_REVIEW if flagged else CaseState.ANALYSED_CLEAR
+    return CaseState.AWAITING_REVIEW if analysis.flagged else CaseState.ANALYSED_CLEAR
 
 
 def _summarise(case: Case, analysis: Analysis) -> None:

@@ -226,6 +226,13 @@ def networks(_settings: Settings) -> Answer:
     return Answer("networks", Verdict.GOOD, ", ".join(f"{each.name} {each.version}" for each in found))
 
 
+def operating_point(settings: Settings) -> Answer:
+    """From which probability on does a study reach the worklist, and what was measured there?"""
+    from vfx_finder.cli._operating_point import chosen
+
+    return Answer("operating point", Verdict.GOOD, chosen(settings).words)
+
+
 QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     data_folder,
     disk,
@@ -237,4 +244,5 @@ QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     clock,
     decoders,
     networks,
+    operating_point,
 )

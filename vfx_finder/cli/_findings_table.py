@@ -76,9 +76,11 @@ def _conclusion(analysis: Analysis) -> Text:
     patient = analysis.patient
     if patient is None:
         return Text("")
+    flagged = ", ".join(found.vertebra.level.level for found in analysis.flagged) or "nothing"
     return Text(
         f"Highest grade {patient.max_grade}, {patient.fracture_count} of grade 1 or more, spinal deformity index "
         f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: {patient.probability_grade2plus:.2f}. "
+        f"For a radiologist at operating point {analysis.operating_point.name}: {flagged}. "
         f"{analysis.seconds.get('total', 0.0):.1f} s. Research software: a radiologist decides."
     )
 

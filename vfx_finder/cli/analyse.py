@@ -80,14 +80,16 @@ def _one(item: "Input", shelf: _Shelf, into: _Results) -> bool:
     """Analyse one input and show it; false if it holds no image at all."""
     from pipelines import study
     from vfx_finder.cli import _findings_table
+    from vfx_finder.cli._operating_point import chosen
+    from vfx_finder.config import load
 
-    console, errors = Console(), Console(stderr=True)
+    console, errors, options = Console(), Console(stderr=True), study.Options(operating_point=chosen(load()))
     with errors.status(f"{item.name}: reading") as status:
 
         def show(step: str, share: float) -> None:
             status.update(f"{item.name}: {step} ({share:.0%} done)")
 
-        analysis = study.analyse(item.files, shelf, progress=show)
+        analysis = study.analyse(item.files, shelf, options, show)
     if analysis.unsuitable and analysis.unsuitable.reason in _NO_IMAGE and not _has_series(analysis.series):
         errors.print(f"[red]{item.name}: {analysis.unsuitable.detail}[/red]", highlight=False, soft_wrap=True)
         return False

@@ -23,12 +23,13 @@ def work() -> None:
     bootstrap.require_database(settings)
     # Tables can be imported only after Django is set up, networks only here.
     from models import catalogue
-    from pipelines.study import analyse
+    from pipelines.study import Options, analyse
     from pipelines.worker import work as work_on
+    from vfx_finder.cli._operating_point import chosen
 
-    models = catalogue.load()
+    models, options = catalogue.load(), Options(operating_point=chosen(settings))
 
     def analyse_files(files: Sequence[Path]) -> "Analysis":
-        return analyse(files, models)
+        return analyse(files, models, options)
 
     work_on(settings, analyse_files)

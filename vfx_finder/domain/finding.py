@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
+from vfx_finder.domain.bone_density import BoneDensity
 from vfx_finder.domain.spine import Vertebra
 from vfx_finder.domain.study import SeriesVerdict, Unsuitable
 
@@ -71,7 +73,11 @@ class SagittalPicture:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The whole answer for one study. Exactly one of `unsuitable` and `patient` is None."""
+    """The whole answer for one study. Exactly one of `unsuitable` and `patient` is None.
+
+    `operating_point` is the one that decides what of it reaches the worklist. `bone_density` is supporting information
+    and decides nothing; None where no spine was found, or by a version that did not measure it.
+    """
 
     modality: str
     unsuitable: Unsuitable | None
@@ -81,3 +87,13 @@ class Analysis:
     seconds: dict[str, float]
     series: tuple[SeriesVerdict, ...] = ()
     picture: SagittalPicture | None = None
+    bone_density: BoneDensity | None = None
+    operating_point: OperatingPoint = BALANCED
+
+    @property
+    def flagged(self) -> tuple[Finding, ...]:
+        """The vertebrae that bring this study to the worklist; empty where it was not analysed."""
+        if self.patient is None:
+            return ()
+        flags = self.operating_point.flags
+        return tuple(found for found in self.findings if flags(found.grade, found.probability_grade2plus))

@@ -9,9 +9,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
+from vfx_finder.domain.operating_point import OperatingPoint
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger.documents import Document, analysis_of
+from vfx_finder.ledger.documents import Document, analysis_of, operating_point_of
 from vfx_finder.ledger.models import (
     AnalysisRecord,
     AuditEvent,
@@ -196,6 +197,13 @@ def stranded() -> list[Case]:
     wanted = {(args["case_id"], args["generation"]) for args in jobs.values_list("args", flat=True)}
     settled = Case.objects.filter(state=CaseState.SETTLED)
     return [case for case in settled if (case.pk, case.generation) not in wanted]
+
+
+def operating_point() -> OperatingPoint | None:
+    """The operating point of the newest analysis, whatever is set now; None before the first."""
+    newest = AnalysisRecord.objects.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
+    found = list(newest[:1])
+    return operating_point_of({"operating_point": found[0]}) if found else None
 
 
 @dataclass(frozen=True)

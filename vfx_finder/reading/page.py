@@ -31,7 +31,7 @@ _WHY_NOT: Mapping[Reason, str] = {
 
 
 _CLOSED_BECAUSE: Mapping[CaseState, str] = {
-    CaseState.ANALYSED_CLEAR: "No suspected fracture of grade 2 or more: not on the worklist, nothing to sign. "
+    CaseState.ANALYSED_CLEAR: "No vertebra reached the operating point: not on the worklist, nothing to sign. "
     "This does not exclude a fracture.",
     CaseState.RECEIVING: "More images are arriving: this study will be analysed again.",
     CaseState.SETTLED: "Waiting to be analysed again.",

@@ -25,7 +25,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     cases = list(queries.worklist())
     grades = queries.grades_found(case.pk for case in cases)
     rows = [lists.waiting_row(case, grades.get(case.pk, {}), timezone.now()) for case in cases]
-    return render(request, "reading/worklist.html", {"rows": rows})
+    return render(request, "reading/worklist.html", {"rows": rows, "operating_point": queries.operating_point()})
 
 
 @require_safe

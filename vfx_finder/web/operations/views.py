@@ -66,6 +66,7 @@ def system_health(request: HttpRequest) -> HttpResponse:
     health = queries.health()
     words = {
         "health": health,
+        "operating_point": queries.operating_point(),
         "worker_alive": _is_recent(health.last_heartbeat_at),
         "stranded": queries.stranded(),
         "counts": _counts(None),
