@@ -1,6 +1,9 @@
-"""What is to be evaluated: CT with expert mask, masks with published grades, and why other files are neither."""
+"""What is to be evaluated: CT with expert mask, masks with published grades, synthetic images with their truth; and
+why every other file is none of these."""
 
 import csv
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,21 +16,32 @@ EXPERT_ENDS = ("_seg-vert_msk.nii.gz", "_seg-vert_msk.nii")
 MASK_ENDS = (*EXPERT_ENDS, "_seg.nii.gz", "_seg.nii")
 """Names of VerSe. A plain `_seg` may be anybody's labels: it is used where grades are published for it, and never as
 the truth for a CT."""
+TRUTH_END = ".truth.json"
+"""Beside each synthetic image NAME.nii.gz lies NAME.truth.json."""
 GRADES_FILE = "verse_genant.csv"
 LOOK_UP = 4
 """How many folders above a mask are searched for `labels/verse_genant.csv`."""
+
+NIFTI_ENDS = (".nii", ".nii.gz")
 
 Grades = Mapping[Level, int]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One subject: a mask, its CT where there is one, and published Genant grades where there are some."""
+    """One subject: an image (`ct`) with its expert mask or synthetic `truth` file, or a mask alone with published
+    Genant grades."""
 
     subject: str
-    mask: Path
+    mask: Path | None = None
     ct: Path | None = None
     grades: Grades = field(default_factory=dict)
+    truth: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file this case is made of."""
+        return tuple(file for file in (self.ct, self.mask, self.truth) if file)
 
 
 @dataclass(frozen=True)
@@ -39,24 +53,15 @@ class Excluded:
 
 
 def find_cases(paths: Iterable[Path]) -> tuple[tuple[Case, ...], tuple[Excluded, ...]]:
-    """Every case in these files and folders (VerSe layout), and every NIfTI file that is none, with its reason.
+    """Every case in these files and folders, and every file that is none, with its reason.
 
     Raises `Unreadable` for a path that does not exist, or a grades file without the columns it must have.
     """
-    files = _nifti_files(paths)
-    masks = {subject_of(file): file for file in files if _ends(file, MASK_ENDS)}
-    images = {subject_of(file): file for file in files if _ends(file, CT_ENDS)}
-    masks |= {subject: mask for subject, image in images.items() if (mask := _mask_beside(image))}
-    cases = [
-        Case(key, mask, _ct_of(mask, images.get(key)), _grades_for(key, mask)) for key, mask in sorted(masks.items())
-    ]
-    useless = [case for case in cases if case.ct is None and not case.grades]
-    excluded = [
-        *(Excluded(case.mask.name, "a mask with neither its CT nor published grades") for case in useless),
-        *(Excluded(file.name, "a CT without an expert mask") for key, file in images.items() if key not in masks),
-        *(Excluded(file.name, "neither *_ct nor a mask by its name") for file in files if not subject_of(file)),
-    ]
-    return tuple(case for case in cases if case not in useless), tuple(excluded)
+    files = _files(paths)
+    synthetic, excluded = _synthetic(files)
+    taken = {file for case in synthetic for file in case.files}
+    real, others = _real([file for file in files if file.name.endswith(NIFTI_ENDS) and file not in taken])
+    return (*real, *synthetic), (*excluded, *others, *_not_nifti(files))
 
 
 def subject_of(file: Path) -> str:
@@ -81,6 +86,62 @@ def read_grades(file: Path) -> dict[str, dict[Level, int]]:
     return grades
 
 
+def _real(files: Sequence[Path]) -> tuple[list[Case], list[Excluded]]:
+    """Cases in VerSe's layout."""
+    masks = {subject_of(file): file for file in files if _ends(file, MASK_ENDS)}
+    images = {subject_of(file): file for file in files if _ends(file, CT_ENDS)}
+    masks |= {subject: mask for subject, image in images.items() if (mask := _mask_beside(image))}
+    cases = [
+        Case(key, mask, _ct_of(mask, images.get(key)), _grades_for(key, mask)) for key, mask in sorted(masks.items())
+    ]
+    useless = {mask for case in cases if (mask := case.mask) and case.ct is None and not case.grades}
+    return [case for case in cases if case.mask not in useless], [
+        *(Excluded(mask.name, "a mask with neither its CT nor published grades") for mask in sorted(useless)),
+        *(Excluded(file.name, "a CT without an expert mask") for key, file in images.items() if key not in masks),
+        *(
+            Excluded(file.name, f"neither *_ct nor a mask by its name, and no *{TRUTH_END} beside it")
+            for file in files
+            if not subject_of(file)
+        ),
+    ]
+
+
+def _synthetic(files: Sequence[Path]) -> tuple[list[Case], list[Excluded]]:
+    """Synthetic cases, found by their truth files; naming the image alone finds its truth."""
+    beside = {file.with_name(_stem(file) + TRUTH_END) for file in files if file.name.endswith(NIFTI_ENDS)}
+    truths = {file for file in files if file.name.endswith(TRUTH_END)} | {file for file in beside if file.exists()}
+    images = {truth: _image_of(truth) for truth in sorted(truths)}
+    cases = [Case(_stem(image), ct=image, truth=truth) for truth, image in images.items() if image]
+    return cases, [
+        Excluded(truth.name, "the image it speaks of is not beside it, or it is no truth file")
+        for truth, image in images.items()
+        if image is None
+    ]
+
+
+def _image_of(truth: Path) -> Path | None:
+    """The image a truth file names, else the one with its own name."""
+    try:
+        named = json.loads(truth.read_text(encoding="utf-8")).get("file")
+    except (OSError, ValueError, AttributeError):
+        return None
+    names = [named] if isinstance(named, str) else [truth.name.removesuffix(TRUTH_END) + end for end in NIFTI_ENDS]
+    return next((there for name in names if (there := truth.with_name(Path(name).name)).exists()), None)
+
+
+def _stem(file: Path) -> str:
+    return file.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def _not_nifti(files: Sequence[Path]) -> list[Excluded]:
+    """DICOM files by folder: they may be hundreds, and none of them has a truth."""
+    folders = Counter(file.parent.name for file in files if file.suffix.lower() in {".dcm", ".dicom"})
+    return [
+        Excluded(f"{folder}/", f"{count} DICOM files: an image with a truth is expected as NIfTI")
+        for folder, count in folders.items()
+    ]
+
+
 def _plain(subject: str) -> str:
     return subject.removeprefix("sub-").replace("/", "_")
 
@@ -89,12 +150,12 @@ def _ends(file: Path, endings: Sequence[str]) -> bool:
     return file.name.endswith(tuple(endings))
 
 
-def _nifti_files(paths: Iterable[Path]) -> list[Path]:
+def _files(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
             raise Unreadable(f"{path} does not exist.")
-        inside = sorted(path.rglob("*.nii*")) if path.is_dir() else [path]
+        inside = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         found |= dict.fromkeys(inside)
     return list(found)
 

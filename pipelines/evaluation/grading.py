@@ -9,13 +9,13 @@ import numpy as np
 from pipelines.evaluation.cases import Case, Excluded
 from pipelines.evaluation.statistics import (
     Estimate,
-    auc,
-    by_subject,
+    auc_by_subject,
+    calibration_by_subject,
     confusion,
-    expected_calibration_error,
-    quadratic_kappa,
+    kappa_by_subject,
     share_by_subject,
 )
+from pipelines.evaluation.truth import patient_of
 from pipelines.steps.judge import CUT, judge
 from pipelines.steps.mask_sections import MaskMeasure, measure_label_mask
 from vfx_finder.domain import genant
@@ -58,6 +58,8 @@ class GradingScore:
 
 def grade_mask(case: Case) -> tuple[tuple[Graded, ...], tuple[Excluded, ...]]:
     """Judge every vertebra of a mask as if it had been found on an image; those not comparable are given with why."""
+    if case.mask is None:
+        raise ValueError("This case has no mask.")
     measures = measure_label_mask(case.mask)
     findings = _judged(measures)
     seen = [(level, findings[level]) for level in case.grades if level in findings]
@@ -71,22 +73,22 @@ def grade_mask(case: Case) -> tuple[tuple[Graded, ...], tuple[Excluded, ...]]:
 
 
 def score(rows: Sequence[Graded]) -> GradingScore:
-    """All measures over these vertebrae, with 95 % intervals by subject."""
+    """All measures over these vertebrae, with 95 % intervals by patient."""
     truth, said = np.array([row.truth for row in rows], int), np.array([row.grade for row in rows], int)
     severity = np.array([row.severity for row in rows], float)
     probability = np.array([row.probability for row in rows], float)
-    subjects = [row.subject for row in rows]
+    subjects = [patient_of(row.subject) for row in rows]
     return GradingScore(
         subjects=len(set(subjects)),
         vertebrae=len(rows),
-        auc_grade2=by_subject(lambda at: auc(severity[at], truth[at] >= 2), subjects),
-        auc_grade1=by_subject(lambda at: auc(severity[at], truth[at] >= 1), subjects),
+        auc_grade2=auc_by_subject(severity, truth >= 2, subjects),
+        auc_grade1=auc_by_subject(severity, truth >= 1, subjects),
         sensitivity_grade2=share_by_subject(said >= 2, truth >= 2, subjects),
         specificity_grade2=share_by_subject(said < 2, truth < 2, subjects),
         sensitivity_grade1=share_by_subject(said >= 1, truth >= 1, subjects),
         specificity_grade1=share_by_subject(said < 1, truth < 1, subjects),
-        quadratic_kappa=by_subject(lambda at: quadratic_kappa(truth[at], said[at]), subjects),
-        calibration_error=by_subject(lambda at: expected_calibration_error(probability[at], truth[at] >= 2), subjects),
+        quadratic_kappa=kappa_by_subject(truth, said, subjects),
+        calibration_error=calibration_by_subject(probability, truth >= 2, subjects),
         **_by_patient(rows),
         table=tuple(tuple(int(count) for count in line) for line in confusion(truth, said)),
     )
@@ -96,10 +98,10 @@ def _by_patient(rows: Sequence[Graded]) -> dict[str, Estimate]:
     subjects = list(dict.fromkeys(row.subject for row in rows))
     truth = np.array([max(row.truth for row in rows if row.subject == subject) for subject in subjects], int)
     said = np.array([max(row.grade for row in rows if row.subject == subject) for subject in subjects], int)
-
+    patients = [patient_of(subject) for subject in subjects]
     return {
-        "patient_sensitivity_grade2": share_by_subject(said >= 2, truth >= 2, subjects),
-        "patient_specificity_grade2": share_by_subject(said < 2, truth < 2, subjects),
+        "patient_sensitivity_grade2": share_by_subject(said >= 2, truth >= 2, patients),
+        "patient_specificity_grade2": share_by_subject(said < 2, truth < 2, patients),
     }
 
 

@@ -1,131 +1,153 @@
-"""An evaluation as a whole: run over all cases, summed up, and written as JSON."""
+"""An evaluation as a whole: raw results summed up into scores, and written as JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pipelines.evaluation.calls import CallScore, Curves, calls, core, curves
+from pipelines.evaluation.cases import Excluded
+from pipelines.evaluation.grading import Graded, GradingScore, core_levels, score
+from pipelines.evaluation.location import LocationScore, by_anchor, location
+from pipelines.evaluation.paired import PairedScore, paired
+from pipelines.evaluation.patients import Analysed, PatientScore, Spent, analysed, patients, spent
+from pipelines.evaluation.refit import refitted
+from pipelines.evaluation.rows import SPLITS, StudyRow, bodies_of, split, study_row
+from pipelines.evaluation.run import Results
+from vfx_finder.domain.operating_point import OPERATING_POINTS, OperatingPoint
 
-from pipelines.evaluation.cases import Excluded, find_cases
-from pipelines.evaluation.grading import Graded, GradingScore, core_levels, grade_mask, score
-from pipelines.evaluation.images import Analyser, BodyResult, ImageResult, evaluate_image
-from pipelines.evaluation.statistics import Estimate, Rows, by_subject, share_by_subject
-from vfx_finder.domain.spine import HEAD_TO_FOOT
+SCHEMA = "vfx-finder/evaluation/2"
 
-SCHEMA = "vfx-finder/evaluation/1"
-NEAR_MM = 5.0
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many cases are done, and how many there are."""
+POINTS: tuple[OperatingPoint, ...] = tuple(OPERATING_POINTS.values())
 
 
 @dataclass(frozen=True)
-class ImagesScore:
-    """All CTs together. `ratio_error` is the mean absolute difference of lowest over highest height between image and
-    expert mask, over bodies the image border does not cut; `ratio_bias` its mean with sign."""
+class ImageScores:
+    """All of one kind of image, real or synthetic. `calls` count T4 to L4, `calls_all` every level that is graded;
+    `splits` hold `calls` by part: {"kernel": {"soft": ...}}, "level" every level. None where no grade is known."""
 
-    images: int
-    analysed: int
-    bodies: int
-    found: Estimate
-    within_5_mm: Estimate
-    false_in_span: int
-    beyond_span: int
-    centre_error_median_mm: float | None
-    level_right: Estimate
-    level_within_one: Estimate
-    ratio_error: Estimate
-    ratio_bias: float | None
-    uncut_found_not_measured: int
-    seconds_mean: float
+    analysed: Analysed
+    spent: Spent
+    location: LocationScore
+    by_anchor: Mapping[str, LocationScore]
+    calls: CallScore | None
+    calls_all: CallScore | None
+    curves: Curves | None
+    patients: PatientScore | None
+    patients_all: PatientScore | None
+    splits: Mapping[str, Mapping[str, CallScore]]
+    paired: tuple[PairedScore, ...]
+
+
+@dataclass(frozen=True)
+class MaskScores:
+    """Masks with published grades: by the rule as it is, and by thresholds refitted without the patient tested."""
+
+    t4_l4: GradingScore | None
+    every_level: GradingScore
+    t4_l4_refitted: GradingScore | None
+    every_level_refitted: GradingScore
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything one run of `vfx-finder evaluate` says. `grading` covers all graded levels, `grading_t4_l4` the
-    conventional ones; each part is None where no case speaks of it."""
+    """Everything one run of `vfx-finder evaluate` says; a part is None where no case speaks of it."""
 
-    images: ImagesScore | None
-    image_results: tuple[ImageResult, ...]
-    grading: GradingScore | None
-    grading_t4_l4: GradingScore | None
-    graded: tuple[Graded, ...]
+    synthetic: ImageScores | None
+    real: ImageScores | None
+    masks: MaskScores | None
     excluded: tuple[Excluded, ...]
+    taken_up: int = 0
+    outdated: int = 0
 
 
-def evaluate(paths: Iterable[Path], analyse: Analyser | None, progress: Progress = lambda *_: None) -> Evaluation:
-    """Evaluate every case in these paths; without `analyse`, CTs are excluded and only masks are judged."""
-    cases, excluded = find_cases(paths)
-    images: list[ImageResult] = []
-    graded: list[Graded] = []
-    notes = list(excluded)
-    for done, case in enumerate(cases):
-        progress(case.subject, done, len(cases))
-        if case.ct and analyse:
-            images.append(evaluate_image(case, analyse))
-        elif case.ct:
-            notes.append(Excluded(case.ct.name, "no network is installed, so the image was not analysed"))
-        rows, refused = grade_mask(case) if case.grades else ((), ())
-        graded.extend(rows)
-        notes.extend(refused)
-    progress("", len(cases), len(cases))
-    core = core_levels(graded)
+def evaluation(results: Results, points: Sequence[OperatingPoint] = POINTS) -> Evaluation:
+    """The scores of these results at these operating points."""
+    studies = [study_row(record) for record in results.images]
     return Evaluation(
-        images=images_score(images) if images else None,
-        image_results=tuple(images),
-        grading=score(graded) if graded else None,
-        grading_t4_l4=score(core) if core else None,
-        graded=tuple(graded),
-        excluded=tuple(notes),
+        synthetic=_images([study for study in studies if study.record.truth.synthetic], points),
+        real=_images([study for study in studies if not study.record.truth.synthetic], points),
+        masks=_masks(results.graded),
+        excluded=results.excluded,
+        taken_up=results.taken_up,
+        outdated=results.outdated,
     )
 
 
-def images_score(results: Sequence[ImageResult]) -> ImagesScore:
-    """The CTs summed up; intervals resample subjects."""
-    rows = [(result.subject, body) for result in results for body in result.bodies]
-    found = [(subject, body) for subject, body in rows if body.found]
-    errors = [(subject, body.ratio_error) for subject, body in rows if body.ratio_error is not None]
-    centres = [body.centre_error_mm for _, body in found if body.centre_error_mm is not None]
-    return ImagesScore(
-        images=len(results),
-        analysed=sum(result.not_analysed is None for result in results),
-        bodies=len(rows),
-        found=_share([(subject, body.found) for subject, body in rows]),
-        within_5_mm=_share([(subject, (body.centre_error_mm or np.inf) <= NEAR_MM) for subject, body in rows]),
-        false_in_span=sum(result.false_in_span for result in results),
-        beyond_span=sum(result.beyond_span for result in results),
-        centre_error_median_mm=float(np.median(centres)) if centres else None,
-        level_right=_share([(subject, _levels_off(body) == 0) for subject, body in found]),
-        level_within_one=_share([(subject, _levels_off(body) <= 1) for subject, body in found]),
-        ratio_error=_mean([(subject, abs(error)) for subject, error in errors]),
-        ratio_bias=float(np.mean([error for _, error in errors])) if errors else None,
-        uncut_found_not_measured=sum(not body.cut and body.ratio is None for _, body in found),
-        seconds_mean=float(np.mean([result.seconds for result in results])),
-    )
-
-
-def to_json(evaluation: Evaluation) -> dict[str, Any]:
+def to_json(told: Evaluation, results: Results) -> dict[str, Any]:
     """Plain data for a JSON file; names of files only, never where they lie."""
-    return {"schema": SCHEMA, **asdict(evaluation)}
+    studies = [study_row(record) for record in results.images]
+    return {
+        "schema": SCHEMA,
+        "research_software": True,
+        "synthetic_is_no_clinical_evidence": told.synthetic is not None,
+        **asdict(told),
+        "bodies": [_body(study) for study in studies],
+        "graded_masks": [asdict(row) for row in results.graded],
+    }
 
 
-def _levels_off(body: BodyResult) -> int:
-    """How many levels the name is off; levels that most people lack (T13, L6) are steps too."""
-    if body.said_level is None:
-        return len(HEAD_TO_FOOT)
-    return abs(HEAD_TO_FOOT.index(body.said_level) - HEAD_TO_FOOT.index(body.level))
+def _images(studies: Sequence[StudyRow], points: Sequence[OperatingPoint]) -> ImageScores | None:
+    if not studies:
+        return None
+    rows = bodies_of(studies)
+    known = any(row.true.grade is not None for row in rows)
+    with_spine = [study for study in studies if study.has_spine]
+    return ImageScores(
+        analysed=analysed(studies),
+        spent=spent(studies),
+        location=location(with_spine),
+        by_anchor=by_anchor(with_spine),
+        calls=calls(core(rows), points) if known else None,
+        calls_all=calls(rows, points) if known else None,
+        curves=curves(core(rows)) if known else None,
+        patients=patients(studies, points, core=True) if known else None,
+        patients_all=patients(studies, points, core=False) if known else None,
+        splits=_splits(studies, points) if known else {},
+        paired=paired(with_spine),
+    )
 
 
-def _share(rows: Sequence[tuple[str, bool]]) -> Estimate:
-    hits = np.array([hit for _, hit in rows], bool)
-    return share_by_subject(hits, np.ones(len(rows), bool), [subject for subject, _ in rows])
+def _splits(studies: Sequence[StudyRow], points: Sequence[OperatingPoint]) -> dict[str, dict[str, CallScore]]:
+    rows = [row for row in bodies_of(studies) if row.true.grade is not None]
+    return {
+        name: {part: calls(group, points) for part, group in split(rows if name == "level" else core(rows), by).items()}
+        for name, by in SPLITS.items()
+    }
 
 
-def _mean(rows: Sequence[tuple[str, float]]) -> Estimate:
-    values = np.array([value for _, value in rows], float)
+def _masks(graded: Sequence[Graded]) -> MaskScores | None:
+    if not graded:
+        return None
+    inside = core_levels(graded)
+    return MaskScores(
+        t4_l4=score(inside) if inside else None,
+        every_level=score(graded),
+        t4_l4_refitted=score(refitted(inside)) if inside else None,
+        every_level_refitted=score(refitted(graded)),
+    )
 
-    def mean(at: Rows) -> float | None:
-        return float(values[at].mean()) if len(at) else None
 
-    return by_subject(mean, [subject for subject, _ in rows])
+def _body(study: StudyRow) -> dict[str, Any]:
+    """What was said of each body of one image, beside what is true."""
+    return {
+        "name": study.record.name,
+        "not_analysed": study.record.not_analysed,
+        "bodies": [
+            {
+                "level": row.true.level,
+                "said_level": row.said.level if row.said else None,
+                "identified": row.identified,
+                "centre_error_mm": row.centre_mm,
+                "true_ratio": row.true.ratio,
+                "ratio": row.said.ratio if row.said else None,
+                "ratio_error": row.ratio_error,
+                "true_grade": row.true.grade,
+                "grade": row.said.grade if row.said else None,
+                "probability_grade2plus": row.said.probability if row.said else None,
+                "why_not_graded": row.why_not_graded,
+            }
+            for row in study.bodies
+        ],
+        "false_in_span": sum(stray.in_span for stray in study.strays),
+        "beyond_span": sum(not stray.in_span for stray in study.strays),
+    }

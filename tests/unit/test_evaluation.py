@@ -11,8 +11,10 @@ import pytest
 from pipelines.evaluation import statistics
 from pipelines.evaluation.cases import Case, find_cases, read_grades, subject_of
 from pipelines.evaluation.grading import grade_mask
-from pipelines.evaluation.images import evaluate_image
-from pipelines.evaluation.report import evaluate, to_json
+from pipelines.evaluation.record import image_record
+from pipelines.evaluation.report import evaluation, to_json
+from pipelines.evaluation.rows import StudyRow, study_row
+from pipelines.evaluation.run import Plan, run
 from pipelines.steps.mask_sections import measure_label_mask
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import Analysis, Finding
@@ -48,6 +50,11 @@ def finding(level: Level, centre: Point3, heights: Heights | None = None) -> Fin
 
 def answer(findings: Sequence[Finding]) -> Analysis:
     return Analysis("CT", None, tuple(findings), None, (), {})
+
+
+def evaluated(case: Case, said: Analysis) -> StudyRow:
+    record, _ = image_record(case, lambda _: said)
+    return study_row(record)
 
 
 @pytest.fixture
@@ -103,38 +110,41 @@ def test_found_missed_misnamed_false_and_beyond_are_told_apart(mask: Path) -> No
             finding(Level.S1, (at[Level.L4][0], at[Level.L4][1], at[Level.L4][2] - 40)),
         ]
     )
-    result = evaluate_image(Case("verse900", mask, ct=mask, grades={Level.L1: 2}), lambda _: said)
-    bodies = {body.level: body for body in result.bodies}
-    assert [bodies[level].found for level in expert] == [True, True, False, False]
+    result = evaluated(Case("verse900", mask, ct=mask, grades={Level.L1: 2}), said)
+    bodies = {row.true.level: row for row in result.bodies}
+    assert [bodies[level].said is not None for level in expert] == [True, True, False, False]
     assert bodies[Level.L1].ratio_error == pytest.approx(0.8 - 0.99, abs=0.02)
-    assert bodies[Level.L1].true_grade == 2
-    assert bodies[Level.L2].centre_error_mm == pytest.approx(4)
-    assert bodies[Level.L2].said_level is Level.L3
+    assert bodies[Level.L1].true.grade == 2
+    assert bodies[Level.L2].centre_mm == pytest.approx(4)
+    assert bodies[Level.L2].said is not None
+    assert bodies[Level.L2].said.level is Level.L3
     assert bodies[Level.L2].ratio_error is None
-    assert (result.false_in_span, result.beyond_span) == (1, 1)
+    assert sorted(stray.in_span for stray in result.strays) == [False, True]
 
 
 def test_a_cut_body_counts_for_finding_and_not_for_its_ratio(tmp_path: Path) -> None:
     mask = spine_mask(tmp_path, top_cut=True)
     at = measure_label_mask(mask)[Level.L1].centre_mm
     said = answer([finding(Level.L1, at, Heights(10, 10, 10))])
-    result = evaluate_image(Case("verse900", mask, ct=mask), lambda _: said)
-    assert (result.bodies[0].cut, result.bodies[0].found, result.bodies[0].ratio_error) == (True, True, None)
+    result = evaluated(Case("verse900", mask, ct=mask), said)
+    assert result.bodies[0].true.cut
+    assert result.bodies[0].said is not None
+    assert result.bodies[0].ratio_error is None
 
 
 def test_two_findings_on_one_body_are_one_hit_and_one_false(mask: Path) -> None:
     at = measure_label_mask(mask)[Level.L2].centre_mm
     said = answer([finding(Level.L2, at), finding(Level.L3, (at[0], at[1], at[2] + 5))])
-    result = evaluate_image(Case("verse900", mask, ct=mask), lambda _: said)
-    assert sum(body.found for body in result.bodies) == 1
-    assert result.false_in_span == 1
+    result = evaluated(Case("verse900", mask, ct=mask), said)
+    assert sum(row.said is not None for row in result.bodies) == 1
+    assert [stray.in_span for stray in result.strays] == [True]
 
 
 def test_a_ct_that_is_not_analysed_misses_every_body(mask: Path) -> None:
     nothing = Analysis("CT", Unsuitable(Reason.NO_SPINE), (), None, (), {})
-    result = evaluate_image(Case("verse900", mask, ct=mask), lambda _: nothing)
-    assert result.not_analysed == "no-spine-found"
-    assert not any(body.found for body in result.bodies)
+    result = evaluated(Case("verse900", mask, ct=mask), nothing)
+    assert result.record.not_analysed == "no-spine-found"
+    assert all(row.said is None for row in result.bodies)
 
 
 def write_grades(folder: Path, rows: str) -> Path:
@@ -191,17 +201,18 @@ def test_a_whole_run_becomes_json(tmp_path: Path) -> None:
     (tmp_path / "sub-verse900_ct.nii.gz").touch()
     expert = measure_label_mask(mask)
     said = answer([finding(level, measure.centre_mm, Heights(26, 26, 26)) for level, measure in expert.items()])
-    told: list[tuple[str, int, int]] = []
-    report = to_json(evaluate([tmp_path], lambda _: said, lambda *what: told.append(what)))
+    results = run([tmp_path], Plan(lambda: lambda _: said))
+    report = to_json(evaluation(results), results)
     kept = json.loads(json.dumps(report))
-    assert kept["images"]["found"]["value"] == 1.0
-    assert kept["images"]["ratio_error"]["value"] < 0.03
-    assert kept["grading_t4_l4"]["table"][0][0] == 1
-    assert kept["grading_t4_l4"]["auc_grade2"]["value"] is None
+    assert kept["real"]["location"]["found"]["value"] == 1.0
+    assert kept["real"]["location"]["identification_rate"]["value"] == 1.0
+    assert kept["real"]["location"]["ratio_error"]["value"] < 0.03
+    assert kept["masks"]["t4_l4"]["table"][0][0] == 1
+    assert kept["masks"]["t4_l4"]["auc_grade2"]["value"] is None
+    assert kept["synthetic"] is None
     assert str(tmp_path) not in json.dumps(report)
-    assert told == [("verse900", 0, 1), ("", 1, 1)]
-    without = evaluate([tmp_path], None)
-    assert without.images is None
+    without = run([tmp_path], Plan(None))
+    assert without.images == ()
     assert any("no network" in item.reason for item in without.excluded)
 
 

@@ -1,6 +1,7 @@
 """`vfx-finder evaluate`: how good the answers are on labelled data, in numbers with intervals."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,21 +9,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pipelines.evaluation.grading import GradingScore
-    from pipelines.evaluation.images import Analyser, ImageResult
-    from pipelines.evaluation.report import Evaluation, ImagesScore
-    from pipelines.evaluation.report import Progress as Told
-    from pipelines.evaluation.statistics import Estimate
+    from pipelines.evaluation import tables
+    from pipelines.evaluation.journal import Version
+    from pipelines.evaluation.record import Analyser
+    from pipelines.evaluation.report import Evaluation
+    from pipelines.evaluation.run import Results, Told
 
 Paths = Annotated[
-    list[Path], typer.Argument(help="CTs with expert masks, masks with grades, or folders (VerSe layout).")
+    list[Path],
+    typer.Argument(help="CTs with expert masks, masks with grades, synthetic images with truth, or folders of these."),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything to this file as well.")]
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", help="Keep each result, the numbers and the page in this folder; take up what is there."),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that analyse at the same time, one thread each.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")]
 MasksOnly = Annotated[bool, typer.Option("--masks-only", help="Judge masks alone: no network is run.")]
+
+FEW_IMAGES = 12
+"""Up to so many images every body is printed; more fill a page, not a terminal."""
+
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def register(app: typer.Typer) -> None:
@@ -30,29 +42,35 @@ def register(app: typer.Typer) -> None:
     app.command(name="evaluate")(evaluate)
 
 
-def evaluate(paths: Paths, json_file: JsonFile = None, masks_only: MasksOnly = False) -> None:
-    """Measure how well vertebrae are found, numbered, measured and graded.
+def evaluate(
+    paths: Paths, into: Into = None, jobs: Jobs = 1, json_file: JsonFile = None, masks_only: MasksOnly = False
+) -> None:
+    """Measure how well vertebrae are found, numbered, measured and graded. Research software.
 
-    CTs named *_ct.nii.gz are held against the expert mask beside them (*_seg-vert_msk.nii.gz). Masks with published
-    Genant grades (labels/verse_genant.csv above them) show what measuring and grading are worth without a network.
-    Each file that is not evaluated is listed with its reason.
+    CTs named *_ct.nii.gz are held against the expert mask beside them (*_seg-vert_msk.nii.gz), synthetic images
+    NAME.nii.gz against NAME.truth.json. Masks with published Genant grades (labels/verse_genant.csv above them) show
+    what measuring and grading are worth without a network. Each file that is not evaluated is listed with its reason.
+
+    With --into FOLDER the run can be ended at any time: the same command takes it up again.
     """
-    from pipelines.evaluation.report import evaluate as run
-    from pipelines.evaluation.report import to_json
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    from pipelines.evaluation import report, run
 
     console = Console()
+    plan = run.Plan(None if masks_only else analyser, into, jobs, _version())
     with _progress(console) as told:
-        evaluation = run(paths, None if masks_only else _analyser(), told)
-    _show(console, evaluation)
-    if json_file:
-        json_file.write_text(json.dumps(to_json(evaluation), indent=1), encoding="utf-8")
-    if evaluation.images is None and evaluation.grading is None:
+        results = run.run(paths, plan, told)
+        told("Summing up", 0, 0)
+        evaluation = report.evaluation(results)
+    _show(console, evaluation, results)
+    _write(evaluation, results, into, json_file)
+    if evaluation.synthetic is None and evaluation.real is None and evaluation.masks is None:
         console.print("[red]Nothing here can be evaluated.[/red]")
         raise typer.Exit(2)
 
 
-def _analyser() -> "Analyser":
-    """Analysis of one study by the installed networks, loaded when the first CT asks for them."""
+def analyser() -> "Analyser":
+    """Analysis of one study by the installed networks, loaded when the first image asks for them."""
     from functools import cache
 
     from models import catalogue
@@ -62,98 +80,105 @@ def _analyser() -> "Analyser":
     return lambda files: analyse(files, shelf())
 
 
+def _version() -> "Version":
+    """The weights and the source code that make an answer."""
+    import hashlib
+
+    import models
+    import pipelines
+    import vfx_finder
+    from models import catalogue
+    from pipelines.evaluation.journal import Version, sha256_of_code
+
+    hands, shelf, house = (Path(room.__path__[0]) for room in (pipelines, models, vfx_finder))
+    code = sha256_of_code([hands / "study.py", hands / "steps", shelf, house / "domain", house / "dicom"])
+    weights = "".join(catalogue.check(bundle).sha256 for bundle in catalogue.BUNDLES)
+    return Version(hashlib.sha256(weights.encode()).hexdigest(), code)
+
+
 @contextmanager
 def _progress(console: Console) -> Iterator["Told"]:
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("Looking for cases", total=None)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Looking for cases", total=None, rate="")
 
         def told(doing: str, done: int, of: int) -> None:
-            bar.update(task, description=doing or "Summing up", completed=done, total=of)
+            if done == 0:
+                bar.reset(task, total=of, description=doing or "Analysing", rate="")
+            passed = bar.tasks[0].elapsed or 0.0
+            rate = f"{passed / done:.1f} s each" if done else ""
+            bar.update(task, description=doing or "Analysing", completed=done, rate=rate)
 
         yield told
 
 
-def _show(console: Console, evaluation: "Evaluation") -> None:
-    if evaluation.images:
-        console.print(_image_table(evaluation.image_results))
-        console.print(_images_table(evaluation.images))
-        for result in evaluation.image_results:
-            if result.not_analysed:
-                console.print(
-                    f"[yellow]{result.subject}: not analysed: {result.not_analysed}[/yellow]", highlight=False
-                )
-    for title, score in (
-        ("Published grades, T4 to L4", evaluation.grading_t4_l4),
-        ("Published grades, every graded level", evaluation.grading),
-    ):
-        if score:
-            console.print(_grading_table(title, score))
+def _write(evaluation: "Evaluation", results: "Results", into: Path | None, json_file: Path | None) -> None:
+    from pipelines.evaluation.report import to_json
+
+    document = json.dumps(to_json(evaluation, results), indent=1, allow_nan=False)
+    for file in (into / "evaluation.json" if into else None, json_file):
+        if file:
+            file.write_text(document + "\n", encoding="utf-8")
+
+
+def _show(console: Console, evaluation: "Evaluation", results: "Results") -> None:
+    from pipelines.evaluation import tables
+
+    if results.taken_up:
+        console.print(f"{results.taken_up} results were kept from before.")
+    if results.outdated:
+        console.print(
+            f"[yellow]{results.outdated} kept results are of other weights or code and do not count.[/yellow]"
+        )
+    if 0 < len(results.images) <= FEW_IMAGES:
+        console.print(_body_table(results))
+    for section in tables.sections(evaluation):
+        console.rule(section.title)
+        for table in section.tables:
+            console.print(_rendered(table))
     for excluded in evaluation.excluded:
-        console.print(f"[dim]not evaluated: {excluded.name}: {excluded.reason}[/dim]", highlight=False)
+        console.print(f"[dim]not evaluated: {excluded.name}: {excluded.reason}[/dim]", highlight=False, markup=True)
+    if evaluation.synthetic:
+        console.print("[yellow]Synthetic images are no clinical evidence.[/yellow]")
 
 
-def _image_table(results: "tuple[ImageResult, ...]") -> Table:
+def _rendered(table: "tables.Table") -> Table:
+    """The table without its column of meanings, which is for the page."""
+    from pipelines.evaluation.tables import MEANING
+
+    width = len(table.header) - (table.header[-1] == MEANING)
+    drawn = Table(*table.header[:width], title=table.title)
+    for row in table.rows:
+        drawn.add_row(*row[:width])
+    return drawn
+
+
+def _body_table(results: "Results") -> Table:
+    from pipelines.evaluation.rows import bodies_of, study_row
+    from pipelines.evaluation.tables import number
+
     table = Table(
-        "CT", "body", "found (mm off)", "called", "expert ratio", "ratio", "error", "grade", title="Each body"
+        "image", "body", "found (mm off)", "called", "true ratio", "ratio", "error", "grade", title="Each body"
     )
-    for result in results:
-        for body in result.bodies:
-            off = "[red]missed[/red]" if body.centre_error_mm is None else f"{body.centre_error_mm:.1f}"
-            cut = " (cut)" if body.cut else ""
-            grade = body.why_not_graded or _number(body.grade, "d")
-            table.add_row(
-                result.subject,
-                f"{body.level}{cut}",
-                off,
-                str(body.said_level or "-"),
-                _number(body.expert_ratio),
-                _number(body.ratio),
-                _number(body.ratio_error, "+.3f"),
-                f"{grade} (published {_number(body.true_grade, 'd')})",
-            )
+    for row in bodies_of(study_row(record) for record in results.images):
+        off = "[red]missed[/red]" if row.centre_mm is None else f"{row.centre_mm:.1f}"
+        grade = row.why_not_graded or number(row.said.grade if row.said else None, "d")
+        table.add_row(
+            row.study,
+            f"{row.true.level}{' (cut)' if row.true.cut else ''}",
+            off,
+            str(row.said.level if row.said else "-"),
+            number(row.true.ratio),
+            number(row.said.ratio if row.said else None),
+            number(row.ratio_error, "+.3f"),
+            f"{grade} (true {number(row.true.grade, 'd')})",
+        )
     return table
-
-
-def _images_table(score: "ImagesScore") -> Table:
-    table = Table("measure", "value", "95 %", title=f"{score.images} CTs, {score.bodies} labelled bodies")
-    if score.analysed < score.images:
-        table.add_row("CTs analysed", f"{score.analysed} of {score.images}", "")
-    _add(table, "bodies found (within 10 mm)", score.found)
-    _add(table, "bodies found within 5 mm", score.within_5_mm)
-    table.add_row("false bodies inside the labelled span", str(score.false_in_span), "")
-    table.add_row("findings beyond the labelled span", str(score.beyond_span), "")
-    table.add_row("centre error, median (mm)", _number(score.centre_error_median_mm, ".1f"), "")
-    _add(table, "level right, of those found", score.level_right)
-    _add(table, "level right or one off", score.level_within_one)
-    _add(table, "min/max ratio, mean absolute error", score.ratio_error)
-    table.add_row("min/max ratio, bias", _number(score.ratio_bias, "+.3f"), "")
-    table.add_row("whole bodies found but not measured", str(score.uncut_found_not_measured), "")
-    table.add_row("seconds a CT", _number(score.seconds_mean, ".1f"), "")
-    return table
-
-
-def _grading_table(title: str, score: "GradingScore") -> Table:
-    head = f"{title}: {score.vertebrae} vertebrae of {score.subjects} subjects"
-    table = Table("measure", "value", "95 %", title=head)
-    _add(table, "AUC, grade 2 and above", score.auc_grade2)
-    _add(table, "AUC, grade 1 and above", score.auc_grade1)
-    _add(table, "sensitivity, grade 2 and above", score.sensitivity_grade2)
-    _add(table, "specificity, grade 2 and above", score.specificity_grade2)
-    _add(table, "sensitivity, grade 1 and above", score.sensitivity_grade1)
-    _add(table, "specificity, grade 1 and above", score.specificity_grade1)
-    _add(table, "quadratic kappa, grades 0 to 3", score.quadratic_kappa)
-    _add(table, "calibration error of the probability", score.calibration_error)
-    _add(table, "patients: sensitivity, grade 2 and above", score.patient_sensitivity_grade2)
-    _add(table, "patients: specificity, grade 2 and above", score.patient_specificity_grade2)
-    rows = " | ".join(" ".join(str(count) for count in row) for row in score.table)
-    table.add_row("published 0 | 1 | 2 | 3, each called 0 1 2 3", rows, "")
-    return table
-
-
-def _add(table: Table, name: str, estimate: "Estimate") -> None:
-    interval = "" if estimate.low is None else f"{_number(estimate.low)} to {_number(estimate.high)}"
-    table.add_row(name, f"{_number(estimate.value)} (n {estimate.n})", interval)
-
-
-def _number(value: float | None, form: str = ".3f") -> str:
-    return "-" if value is None else format(value, form)

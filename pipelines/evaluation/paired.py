@@ -1,0 +1,90 @@
+"""The same patients acquired twice: what thick slices or a sharp kernel cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.evaluation.calls import core
+from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StudyRow, bodies_of, patients_of
+from pipelines.evaluation.statistics import Estimate, Rows, auc, by_subject
+from pipelines.evaluation.truth import Acquisition
+
+THIN_MM, THICK_MM = 1.25, 4.5
+"""Up to the first counts as 1 mm, from the second on as 5 mm."""
+
+
+@dataclass(frozen=True)
+class PairedScore:
+    """AUC for grade 2 and above of single vertebrae, T4 to L4, on both acquisitions of the same patients, and how much
+    is lost (reference less other; above 0 the other is worse). Each acquisition counts the vertebrae graded on it."""
+
+    name: str
+    patients: int
+    reference: Estimate
+    other: Estimate
+    loss: Estimate
+
+
+def is_reference(about: Acquisition) -> bool:
+    """1 mm slices and a soft kernel."""
+    return _is_thin(about) and about.kernel == "soft"
+
+
+def is_thick(about: Acquisition) -> bool:
+    """5 mm slices and a soft kernel."""
+    return about.slice_mm is not None and about.slice_mm >= THICK_MM and about.kernel == "soft"
+
+
+def is_sharp(about: Acquisition) -> bool:
+    """1 mm slices and a sharp kernel."""
+    return _is_thin(about) and about.kernel == "sharp"
+
+
+OTHERS: dict[str, Callable[[Acquisition], bool]] = {
+    "5 mm slices against 1 mm, soft kernel": is_thick,
+    "sharp kernel against soft, 1 mm slices": is_sharp,
+}
+
+
+def paired(studies: Sequence[StudyRow]) -> tuple[PairedScore, ...]:
+    """A comparison for each kind of acquisition that some patients have beside the reference."""
+    scores = [_compared(name, studies, is_other) for name, is_other in OTHERS.items()]
+    return tuple(score for score in scores if score.patients)
+
+
+def _compared(name: str, studies: Sequence[StudyRow], is_other: Callable[[Acquisition], bool]) -> PairedScore:
+    reference = [study for study in studies if is_reference(study.about)]
+    other = [study for study in studies if is_other(study.about)]
+    both = set(patients_of(reference)) & set(patients_of(other))
+    first, second = _graded(reference, both), _graded(other, both)
+    rows = [*first, *second]
+    truth = np.array([(row.true.grade or 0) >= POSITIVE_GRADE for row in rows], bool)
+    score = np.array([row.said.probability if row.said else None for row in rows], float)
+    is_first = np.arange(len(rows)) < len(first)
+
+    def of(part: Rows) -> float | None:
+        return auc(score[part], truth[part])
+
+    def lost(at: Rows) -> float | None:
+        before, after = of(at[is_first[at]]), of(at[~is_first[at]])
+        return None if before is None or after is None else before - after
+
+    whose = patients_of(rows)
+    here, there = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    return PairedScore(
+        name=name,
+        patients=len(both),
+        reference=by_subject(lambda at: of(here[at]), [whose[int(at)] for at in here]),
+        other=by_subject(lambda at: of(there[at]), [whose[int(at)] for at in there]),
+        loss=by_subject(lost, whose),
+    )
+
+
+def _graded(studies: Sequence[StudyRow], patients: set[str]) -> list[BodyRow]:
+    rows = core(bodies_of(study for study in studies if study.about.patient in patients))
+    return [row for row in rows if row.true.grade is not None and row.why_not_graded is None]
+
+
+def _is_thin(about: Acquisition) -> bool:
+    return about.slice_mm is not None and about.slice_mm <= THIN_MM
