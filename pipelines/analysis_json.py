@@ -5,9 +5,11 @@ picture and the list of series are no part of it.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import SCHEMA, Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
@@ -28,6 +30,7 @@ def to_document(analysis: Analysis) -> Document:
         "patient": _patient(analysis.patient),
         "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in analysis.models],
         "seconds": {step: float(analysis.seconds.get(step, 0.0)) for step in _STEPS},
+        "bone_density": asdict(analysis.bone_density) if analysis.bone_density else None,
     }
 
 
@@ -106,6 +109,7 @@ def _analysis(document: Document) -> Analysis:
         unsuitable=_read_unsuitable(document["unsuitable"]),
         findings=tuple(_read_finding(row) for row in document["vertebrae"]),
         patient=PatientSummary(**document["patient"]) if document["patient"] else None,
+        bone_density=bone_density_of(document.get("bone_density")),
         models=tuple(ModelVersion(**row) for row in document["models"]),
         seconds=dict(document["seconds"]),
     )

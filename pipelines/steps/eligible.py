@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.steps.stack import MAX_SLICE_MM, Slice, Stack, arrange
+from vfx_finder.dicom.exposure import exposure_of_series
 from vfx_finder.dicom.images import ImageFacts
+from vfx_finder.domain.bone_density import NOT_STATED, Exposure
 from vfx_finder.domain.study import Reason, Unsuitable
 
 MIN_SLICES = 10
@@ -37,6 +39,7 @@ class CtSeries:
     derived: bool
     number: int
     stack: Stack
+    exposure: Exposure = NOT_STATED
 
     def describe(self) -> str:
         """Slice count, spacing, kernel and length in a few words, without any identifier."""
@@ -175,4 +178,5 @@ def _long_enough(images: Sequence[ImageFacts], stack: Stack) -> CtSeries | Unsui
         derived=_most(images, _is_derived),
         number=first.series_number,
         stack=stack,
+        exposure=exposure_of_series([image.exposure for image in images]),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vfx_finder.domain.bone_density import NOT_STATED, Exposure
 from vfx_finder.domain.spine import Point3
 
 FloatArray = NDArray[np.float32]
@@ -17,13 +18,15 @@ class Volume:
     `hu`: int16 [i, j, k] in Hounsfield units; i runs towards the patient's Left, j towards Posterior, k towards
     Superior (closest axes; an oblique acquisition keeps its small rotation in `affine`).
     `affine`: 4x4, voxel (i, j, k) -> LPS mm. `slice_mm`: distance between acquired slices before any resampling.
-    `interpolated`: the k of slices that were missing and are interpolated from their neighbours.
+    `interpolated`: the k of slices that were missing and are interpolated from their neighbours. `exposure`: how it
+    was acquired, unknown for a NIfTI file.
     """
 
     hu: NDArray[np.int16]
     affine: NDArray[np.float64]
     slice_mm: float
     interpolated: tuple[int, ...] = ()
+    exposure: Exposure = NOT_STATED
 
     @property
     def spacing(self) -> NDArray[np.float64]:
@@ -59,6 +62,29 @@ class SagittalStack:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A second, finer look at one body, in its own frame.
+
+    `mask` [plane, row, col]: the body's probability, its depth axis along the columns. The patch's middle lies at
+    `centre` (row, col) of the stack, turned by `tilt` (radian, positive when the posterior rim lies lower).
+    """
+
+    mask: FloatArray
+    centre: tuple[float, float]
+    tilt: float
+    mm_per_pixel: float
+
+    def to_stack(self, point: tuple[float, float], stack_mm: float) -> tuple[float, float]:
+        """(row, col) of the stack for a point (row, col) of the patch; `stack_mm` is the stack's pixel size."""
+        down, back = (
+            (at - (n - 1) / 2) * self.mm_per_pixel / stack_mm for at, n in zip(point, self.mask.shape[1:], strict=True)
+        )
+        sine, cosine = np.sin(self.tilt), np.cos(self.tilt)
+        row, col = self.centre[0] + back * sine + down * cosine, self.centre[1] + back * cosine - down * sine
+        return float(row), float(col)
+
+
+@dataclass(frozen=True)
 class Body:
     """One vertebral body found in a `SagittalStack`.
 
@@ -66,6 +92,9 @@ class Body:
     whose upper left corner is `corner` (row, col) of the stack. `centre` (row, col) is in stack pixels.
     `cut`: the field of view cuts it. `rib`, `sacrum_below`: probability (0..1) that a rib joins this vertebra, and
     that the next bone below is the sacrum; None where that place is not in view. `c2_above` likewise for the dens.
+    `sacrum_here`: probability that the body is itself the sacrum's first. `rank`: the level read off the picture around
+    it, C3 = 0 to L5 = 21; None where it was not read.
+    `look`: the second look, from which it is measured; None where there was none.
     """
 
     mask: FloatArray
@@ -76,7 +105,10 @@ class Body:
     rib: float | None = None
     sacrum_below: float | None = None
     c2_above: float | None = None
+    sacrum_here: float | None = None
+    rank: float | None = None
     flags: tuple[str, ...] = field(default=())
+    look: Look | None = None
 
 
 @dataclass(frozen=True)

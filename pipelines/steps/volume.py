@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipelines.steps.nifti import read_nifti
 from pipelines.steps.placing import Placing, fill_gaps, on_regular_places
 from pipelines.steps.stack import MAX_MISSING, MAX_SLICE_MM, Stack, thinned
 from vfx_finder.dicom.pixels import hounsfield_frames
+from vfx_finder.domain.bone_density import NOT_STATED
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -36,7 +38,8 @@ def read_volume(source: CtSeries | NiftiFile) -> Volume | Unsuitable:
     volume = read_nifti(source.path) if isinstance(source, NiftiFile) else _from_stack(source.stack)
     if isinstance(volume, Unsuitable):
         return volume
-    return not_hounsfield(volume.hu) or volume
+    exposure = NOT_STATED if isinstance(source, NiftiFile) else source.exposure
+    return not_hounsfield(volume.hu) or replace(volume, exposure=exposure)
 
 
 def not_hounsfield(hu: NDArray[np.int16]) -> Unsuitable | None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.analysis_json import from_document, to_document, write_json
+from vfx_finder.domain.bone_density import BoneDensity, Contrast, Exposure, PassedOver, Trabecular, WhyNot
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
@@ -24,10 +25,15 @@ EXAMPLE = """
    "probability_grade2plus": 0.93, "flags": ["cut-by-field-of-view"], "unsuitable": null}],
  "patient": {"max_grade": 2, "fracture_count": 1, "spinal_deformity_index": 2, "probability_grade2plus": 0.95},
  "models": [{"name": "ct_spine", "version": "0.1.0", "sha256": "..."}],
- "seconds": {"read": 0.0, "locate": 0.0, "measure": 0.0, "total": 0.0}}
+ "seconds": {"read": 0.0, "locate": 0.0, "measure": 0.0, "total": 0.0},
+ "bone_density": {
+   "measured": {"level": "T12", "mean_hu": 121.5, "sd_hu": 24.0, "area_mm2": 198.0, "volume_mm3": 1590.0,
+     "left_out": 0.04},
+   "exposure": {"kvp": 120.0, "contrast": "unknown"}, "passed_over": [{"level": "L1", "why": "fractured"}]}}
 """
 
 shares = st.floats(0, 1)
+levels_named = st.sampled_from(Level)
 lengths = st.floats(0.1, 60)
 unsuitables = st.none() | st.builds(Unsuitable, st.sampled_from(Reason), st.text(max_size=20))
 levels = st.builds(
@@ -50,6 +56,13 @@ findings = st.builds(
     probability_grade2plus=st.none() | shares,
     unsuitable=unsuitables,
 )
+positive = st.floats(0, 1e4)
+densities = st.builds(
+    BoneDensity,
+    measured=st.none() | st.builds(Trabecular, levels_named, *[positive] * 5),
+    exposure=st.builds(Exposure, st.none() | positive, st.sampled_from(Contrast)),
+    passed_over=st.lists(st.builds(PassedOver, levels_named, st.sampled_from(WhyNot)), max_size=3).map(tuple),
+)
 patients = st.builds(PatientSummary, st.integers(0, 3), st.integers(0, 17), st.integers(0, 51), shares)
 seconds = st.fixed_dictionaries(dict.fromkeys(("read", "locate", "measure", "total"), st.floats(0, 100)))
 analyses = st.builds(
@@ -60,6 +73,7 @@ analyses = st.builds(
     patient=st.none() | patients,
     models=st.lists(st.builds(ModelVersion, st.text(), st.text(), st.text()), max_size=2).map(tuple),
     seconds=seconds,
+    bone_density=st.none() | densities,
 )
 
 
@@ -74,6 +88,11 @@ def test_the_agreed_example_is_reproduced_key_for_key() -> None:
     example = json.loads(EXAMPLE)
     again = to_document(from_document(example))
     assert json.dumps(again) == json.dumps(example), "same keys, same order, same values"
+
+
+def test_a_document_from_before_density_was_measured_is_still_read() -> None:
+    older = {key: value for key, value in json.loads(EXAMPLE).items() if key != "bone_density"}
+    assert from_document(older).bone_density is None
 
 
 def test_what_was_not_measured_is_null_and_never_left_out() -> None:

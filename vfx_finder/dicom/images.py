@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from vfx_finder.dicom.exposure import exposure_of
 from vfx_finder.dicom.geometry import Plane, frame_macro, planes_of
 from vfx_finder.dicom.headers import BROKEN_BYTES, Header, header_of, read_dataset, text
+from vfx_finder.domain.bone_density import NOT_STATED, Exposure
 from vfx_finder.domain.errors import Unreadable
 
 
@@ -29,6 +31,7 @@ class ImageFacts:
     series_number: int
     grey: bool
     planes: tuple[Plane, ...]
+    exposure: Exposure = NOT_STATED
 
 
 def read_image_facts(path: Path) -> ImageFacts:
@@ -55,6 +58,7 @@ def _facts(path: Path, header: Header, dataset: Dataset) -> ImageFacts:
         series_number=int(_number(text(dataset, "SeriesNumber"))),
         grey=int(dataset.get("SamplesPerPixel") or 1) == 1,
         planes=planes_of(dataset),
+        exposure=exposure_of(dataset),
     )
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 from vfx_finder.domain.bone_density import BoneDensity
+from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 from vfx_finder.domain.spine import Vertebra
 from vfx_finder.domain.study import SeriesVerdict, Unsuitable
 
