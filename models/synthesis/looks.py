@@ -41,7 +41,7 @@ def draw_look(trunk: Trunk, rng: np.random.Generator) -> Look:
     own = (painted.share["body"] * (painted.owner == number)).view(shape)
     hu = acquire(_slabs(painted.hu.view(shape)).movedim(0, 2), draw_scan(rng), PIXEL_MM, rng).movedim(2, 0)
     hu = hu * float(rng.normal(1, 0.05)) + float(rng.normal(0, 12))
-    turn = _pitch(v) + float(np.radians(rng.normal(0, 4)))
+    turn = _pitch(v) + float(np.radians(rng.normal(0, 6)))
     image, truth = (_turned(part, turn) for part in (hu, _slabs(own)))
     if rng.random() < 0.15:
         image, seen = end_field_of_view(image, rng, (0.6, 1.0))

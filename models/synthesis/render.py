@@ -26,15 +26,27 @@ class Painted:
     owner: Tensor
 
 
-def texture(points: Tensor, rng: np.random.Generator, wavelengths: tuple[float, float]) -> Tensor:
-    """A smooth random field (mean 0, SD about 1) at points [M, 3], made of eight plane waves."""
+@dataclass(frozen=True)
+class Texture:
+    """A smooth random field (mean 0, SD about 1) made of eight plane waves: wave vectors [8, 3] per mm, phases [8]."""
+
+    waves: Array
+    phases: Array
+
+    def at(self, points: Tensor) -> Tensor:
+        """The field at points [M, 3] in trunk mm."""
+        k = torch.as_tensor(self.waves, dtype=torch.float32, device=points.device)
+        phase = torch.as_tensor(self.phases, dtype=torch.float32, device=points.device)
+        field: Tensor = torch.cos(points @ k.T + phase).sum(-1) / 2.0
+        return field
+
+
+def draw_texture(rng: np.random.Generator, wavelengths: tuple[float, float]) -> Texture:
+    """A random texture whose waves are between so many mm long."""
     direction = rng.normal(size=(8, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    wave = direction * (2 * np.pi / np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), 8)))[:, None]
-    k = torch.as_tensor(wave, dtype=torch.float32, device=points.device)
-    phase = torch.as_tensor(rng.uniform(0, 2 * np.pi, 8), dtype=torch.float32, device=points.device)
-    field: Tensor = torch.cos(points @ k.T + phase).sum(-1) / 2.0
-    return field
+    length = np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), 8))
+    return Texture(direction * (2 * np.pi / length)[:, None], rng.uniform(0, 2 * np.pi, 8))
 
 
 def _box(points: Tensor, low: Array, high: Array) -> Tensor:
@@ -48,7 +60,10 @@ class Painter:
     """Paints one trunk; `softness` is the size (mm) over which edges are averaged, normally the pixel size."""
 
     def __init__(self, trunk: Trunk, softness: float, rng: np.random.Generator) -> None:
-        self.trunk, self.softness, self.rng = trunk, softness, rng
+        self.trunk, self.softness = trunk, softness
+        self.blotches, self.muscle = draw_texture(rng, (15, 90)), draw_texture(rng, (6, 40))
+        self.haze, self.trabeculae = draw_texture(rng, (8, 50)), draw_texture(rng, (3, 25))
+        self.cortex_mm = float(rng.uniform(1.0, 2.2))
         self.low, self.high = np.full(3, -np.inf), np.full(3, np.inf)
 
     def paint(self, points: Tensor) -> Painted:
@@ -100,8 +115,8 @@ class Painter:
         x = points[:, 0].cpu().numpy()
         rho = np.sqrt((x / half_w) ** 2 + ((points[:, 1].cpu().numpy() - centre_y) / half_d) ** 2)
         depth = torch.as_tensor((1 - rho) * np.minimum(half_w, half_d), dtype=torch.float32, device=points.device)
-        blotch = texture(points, self.rng, (15, 90))
-        wall = trunk.wall + 8 * texture(points, self.rng, (6, 40))
+        blotch = self.blotches.at(points)
+        wall = trunk.wall + 8 * self.muscle.at(points)
         inner = torch.where(blotch > 0.9, wall, torch.full_like(wall, FAT + 8))
         hu = torch.full_like(depth, AIR)
         for edge, value in ((trunk.fat, torch.full_like(wall, FAT)), (0.0, wall), (-22.0, inner)):
@@ -121,7 +136,7 @@ class Painter:
             self._capsule(points, vessel, hu, vessel.marrow)
         self._capsule(points, trunk.canal, hu, -70.0, grow=3.5)
         self._capsule(points, trunk.canal, hu, trunk.canal.marrow)
-        return hu + 6 * texture(points, self.rng, (8, 50))
+        return hu + 6 * self.haze.at(points)
 
     def _capsule(self, points: Tensor, shape: Capsules, hu: Tensor, value: float, grow: float = 0.0) -> None:
         found = self._depth(points, shape)
@@ -134,7 +149,7 @@ class Painter:
             return
         index, depth = found
         whole = occupancy(depth, self.softness)
-        core = occupancy(depth - self.rng.uniform(1.0, 2.2), self.softness)
+        core = occupancy(depth - self.cortex_mm, self.softness)
         hu[index] = hu[index] * (1 - whole) + bone.cortex * (whole - core) + bone.marrow * core
         share[bone.tissue][index] = torch.maximum(share[bone.tissue][index], whole)
 
@@ -142,7 +157,7 @@ class Painter:
         owner = torch.full((len(points),), -1, dtype=torch.long, device=points.device)
         best = torch.full_like(hu, FAR)
         below, side_above = torch.full_like(hu, FAR), torch.full_like(hu, FAR)
-        trabeculae = texture(points, self.rng, (3, 25))
+        trabeculae = self.trabeculae.at(points)
         for i, v in enumerate(self.trunk.spine.vertebrae):
             reach = v.shape.reach + 10
             if not self._seen(v.centre - reach, v.centre + reach):

@@ -76,26 +76,42 @@ def resample(image: Tensor, positions: Tensor, dim: int) -> Tensor:
     return image.index_select(dim, low) * (1 - part.view(shape)) + upper * part.view(shape)
 
 
-def acquire(hu: Tensor, scan: Scan, pixel_mm: float, rng: np.random.Generator) -> Tensor:
-    """The picture a scanner makes of `hu`; dimension 0 is the slice direction, pixels `pixel_mm` apart everywhere."""
+@dataclass(frozen=True)
+class Slices:
+    """Slices as acquired, dimension 0 from one to the next; slice n lies `first` + n * `step` pixels into the truth."""
+
+    image: Tensor
+    first: float
+    step: float
+
+
+def slices(hu: Tensor, scan: Scan, pixel_mm: float, rng: np.random.Generator) -> Slices:
+    """The slices a scanner makes of `hu`; dimension 0 is the slice direction, pixels `pixel_mm` apart everywhere."""
     seed = torch.Generator(device="cpu").manual_seed(int(rng.integers(2**31)))
     image = box(hu, scan.slice_mm / pixel_mm, 0)
     for dim in range(1, hu.ndim):
         image = gaussian(image, scan.blur_mm / pixel_mm, dim)
         if scan.sharpen:
             image = image + scan.sharpen * 0.5 * (image - gaussian(image, 1.0 / pixel_mm, dim))
-    step = scan.increment_mm / pixel_mm
+    first, step = 0.0, scan.increment_mm / pixel_mm
     if step > 1.05:
-        where = torch.arange(float(rng.uniform(0, 1)), hu.shape[0] - 1, step)
+        first = float(rng.uniform(0, 1))
+        where = torch.arange(first, hu.shape[0] - 1, step)
         image = resample(image, where, 0) if len(where) > 1 else image
     noise = torch.randn(image.shape, generator=seed).to(hu.device)
     for dim in range(1, hu.ndim):
         noise = gaussian(noise, scan.noise_blur_mm / pixel_mm, dim)
     image = image + noise * (scan.noise_hu / noise.std().clamp_min(1e-6))
-    if image.shape[0] != hu.shape[0]:
-        back = (torch.arange(hu.shape[0], dtype=torch.float32) - float(where[0])) / step
-        image = resample(image, back.to(hu.device), 0)
-    return image
+    return Slices(image, first, step if image.shape[0] != hu.shape[0] else 1.0)
+
+
+def acquire(hu: Tensor, scan: Scan, pixel_mm: float, rng: np.random.Generator) -> Tensor:
+    """The picture a scanner makes of `hu`, its slices interpolated back onto the pixels of `hu`."""
+    made = slices(hu, scan, pixel_mm, rng)
+    if made.image.shape[0] == hu.shape[0]:
+        return made.image
+    back = (torch.arange(hu.shape[0], dtype=torch.float32) - made.first) / made.step
+    return resample(made.image, back.to(hu.device), 0)
 
 
 def end_field_of_view(hu: Tensor, rng: np.random.Generator, keep: tuple[float, float]) -> tuple[Tensor, Tensor]:

@@ -74,14 +74,18 @@ def plate_height(plate: EndPlate, shape: BodyShape, xy: tuple[Tensor, Tensor]) -
     return z + amplitude * torch.sin(turns * f + phase + 0.15 * x)
 
 
+def posterior_dent(shape: BodyShape, x: Tensor) -> Tensor:
+    """How far (mm) the posterior wall is hollowed out towards the canal at local x."""
+    return shape.hollow * (1 - (x / (0.36 * shape.width)) ** 2).clamp_min(0.0)
+
+
 def radius_fraction(shape: BodyShape, xyz: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Distance from the body's axis as a fraction of its outline there: below 1 is inside."""
     x, y, z = xyz
     half_height = (shape.upper.anterior + shape.upper.posterior) / 2
     t = (z / half_height).abs().clamp_max(1.15)
     girth = 1 - shape.waist * (1 - t * t) + shape.lip * (t - 0.75).clamp_min(0.0) * 4
-    dent = shape.hollow * (1 - (x / (0.36 * shape.width)) ** 2).clamp_min(0.0)
-    y = torch.where(y > 0, y + dent * (y / (shape.depth / 2)).clamp(0, 1), y)
+    y = torch.where(y > 0, y + posterior_dent(shape, x) * (y / (shape.depth / 2)).clamp(0, 1), y)
     u, v = (2 * x / shape.width).abs() / girth, (2 * y / shape.depth).abs() / girth
     p = shape.power
     return (u**p + v**p + 1e-9) ** (1 / p)

@@ -17,7 +17,8 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class SpineOptions:
     """How often things happen when a spine is drawn. `fractures` fixes {level: (kind, loss)} instead of chance;
-    `variation` scales how much sound shapes differ from the mean (1 = as measured)."""
+    `variation` scales how much sound shapes differ from the mean (1 = as measured); `loss` bounds the share of height
+    that a fracture takes."""
 
     fracture_rate: float = 0.16
     mimic_rate: float = 0.12
@@ -27,6 +28,7 @@ class SpineOptions:
     hardware_rate: float = 0.05
     scoliosis_deg: float = 8.0
     variation: float = 1.0
+    loss: tuple[float, float] = (0.08, 0.65)
     fractures: dict[str, tuple[str, float]] | None = None
 
 
@@ -152,7 +154,7 @@ def damage(shape: BodyShape, norm: LevelNorm, rng: np.random.Generator, options:
         kind, loss = options.fractures[norm.name]
         return Damage(fracture(shape, kind, loss, rng), (kind, loss))
     if rng.random() < options.fracture_rate:
-        kind, loss = str(rng.choice(KINDS)), float(rng.uniform(0.08, 0.65))
+        kind, loss = str(rng.choice(KINDS)), float(rng.uniform(*options.loss))
         cement = draw_inclusions("cement", shape, rng) if rng.random() < 0.06 else ()
         return Damage(fracture(shape, kind, loss, rng), (kind, loss), "cement" if cement else None, cement)
     if rng.random() >= options.mimic_rate:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.synthesis.render import Painter
 from models.synthesis.scanner import gaussian
-from models.synthesis.shapes import RIM, BodyShape, plate_height
+from models.synthesis.shapes import RIM, BodyShape, plate_height, posterior_dent
 from models.synthesis.spine import SyntheticVertebra
 from models.synthesis.trunk import Trunk
 
@@ -35,7 +35,10 @@ class FieldOfView:
 
 @dataclass(frozen=True)
 class TrueVertebra:
-    """The answer for one vertebra: level, centre (LPS mm), heights (mm), fracture kind and loss, look-alike."""
+    """The answer for one vertebra: level, centre (LPS mm), heights (mm), fracture kind, look-alike.
+
+    `loss` is the largest share of its anterior, middle or posterior height that the fracture took from it.
+    """
 
     level: str
     centre_mm: tuple[float, float, float]
@@ -79,13 +82,24 @@ def _spacing(field: FieldOfView) -> tuple[float, float, float]:
 
 
 def true_heights(shape: BodyShape) -> tuple[float, float, float]:
-    """Anterior, middle and posterior height (mm) by the product's definition, on the mid-sagittal slab of +-5 mm."""
-    f = torch.linspace(0.02, 0.98, 25)
-    y = ((f - 0.5) * shape.depth)[:, None].expand(-1, 6)
+    """Anterior, middle and posterior height (mm) by the product's definition, on the mid-sagittal slab of +-5 mm.
+
+    The depth that fractions are taken of ends at the posterior wall, which is hollow in its middle.
+    """
     x = torch.linspace(-5, 5, 6)[None].expand(25, -1)
+    f = torch.linspace(0.02, 0.98, 25)
+    y = f[:, None] * (shape.depth - posterior_dent(shape, x)) - shape.depth / 2
     h = (plate_height(shape.upper, shape, (x, y)) + plate_height(shape.lower, shape, (x, y))).mean(1)
     middle = (f >= 0.30) & (f <= 0.70)
     return float(h[f <= 0.22].max()), float(h[middle].min()), float(h[f >= 0.78].max())
+
+
+def true_loss(v: SyntheticVertebra) -> float:
+    """Largest share of a height that the fracture took, against the same vertebra before it; 0 without a fracture."""
+    if v.fracture is None or v.sound is None:
+        return 0.0
+    pairs = zip(true_heights(v.shape), true_heights(v.sound), strict=True)
+    return max(0.0, *(1.0 - now / before for now, before in pairs))
 
 
 def answer_key(trunk: Trunk, field: FieldOfView) -> tuple[TrueVertebra, ...]:
@@ -101,6 +115,6 @@ def _within(v: SyntheticVertebra, low: NDArray[np.float64], high: NDArray[np.flo
 
 
 def _answer(v: SyntheticVertebra) -> TrueVertebra:
-    kind, loss = v.fracture or (None, 0.0)
+    kind = v.fracture[0] if v.fracture else None
     centre = (float(v.centre[0]), float(v.centre[1]), float(v.centre[2]))
-    return TrueVertebra(v.name, centre, true_heights(v.shape), kind, loss, v.mimic)
+    return TrueVertebra(v.name, centre, true_heights(v.shape), kind, true_loss(v), v.mimic)

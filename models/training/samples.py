@@ -21,7 +21,8 @@ Sample = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Task:
-    """What is drawn: "section" (fine network), "look" (second look) or "block" (coarse network), from which seed, starting where."""
+    """What is drawn, for which network: "section" (fine), "look" (second look) or "block" (coarse); from which seed,
+    starting where."""
 
     kind: str
     seed: int
