@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.evaluation import meanings
-from pipelines.evaluation.calls import CallScore, PointScore
+from pipelines.evaluation.calls import CallScore
 from pipelines.evaluation.grading import GradingScore
 from pipelines.evaluation.location import LocationScore
 from pipelines.evaluation.paired import PairedScore
@@ -288,8 +288,3 @@ def _plain(name: str, value: str, n: int, meaning: str) -> Row:
 
 def _interval(estimate: Estimate, form: str = ".3f") -> str:
     return "" if estimate.low is None else f"{number(estimate.low, form)} to {number(estimate.high, form)}"
-
-
-def point_named(score: CallScore, name: str) -> PointScore | None:
-    """The operating point of this name."""
-    return next((point for point in score.points if point.name == name), None)

@@ -57,13 +57,15 @@ def evaluate(
     from pipelines.evaluation import report, run
 
     console = Console()
-    plan = run.Plan(None if masks_only else analyser, into, jobs, _version())
+    plan = run.Plan(None if masks_only else analyser, into, jobs, _version(networks=not masks_only))
     with _progress(console) as told:
         results = run.run(paths, plan, told)
         told("Summing up", 0, 0)
         evaluation = report.evaluation(results)
     _show(console, evaluation, results)
     _write(evaluation, results, into, json_file)
+    if into:
+        console.print(f"The page is {into / 'index.html'}.", highlight=False)
     if evaluation.synthetic is None and evaluation.real is None and evaluation.masks is None:
         console.print("[red]Nothing here can be evaluated.[/red]")
         raise typer.Exit(2)
@@ -80,8 +82,8 @@ def analyser() -> "Analyser":
     return lambda files: analyse(files, shelf())
 
 
-def _version() -> "Version":
-    """The weights and the source code that make an answer."""
+def _version(networks: bool) -> "Version":
+    """The weights and the source code that make an answer; without networks, the code alone."""
     import hashlib
 
     import models
@@ -92,7 +94,7 @@ def _version() -> "Version":
 
     hands, shelf, house = (Path(room.__path__[0]) for room in (pipelines, models, vfx_finder))
     code = sha256_of_code([hands / "study.py", hands / "steps", shelf, house / "domain", house / "dicom"])
-    weights = "".join(catalogue.check(bundle).sha256 for bundle in catalogue.BUNDLES)
+    weights = "".join(catalogue.check(bundle).sha256 for bundle in catalogue.BUNDLES if networks)
     return Version(hashlib.sha256(weights.encode()).hexdigest(), code)
 
 
@@ -121,12 +123,15 @@ def _progress(console: Console) -> Iterator["Told"]:
 
 
 def _write(evaluation: "Evaluation", results: "Results", into: Path | None, json_file: Path | None) -> None:
+    from pipelines.evaluation.page import write_page
     from pipelines.evaluation.report import to_json
 
     document = json.dumps(to_json(evaluation, results), indent=1, allow_nan=False)
     for file in (into / "evaluation.json" if into else None, json_file):
         if file:
             file.write_text(document + "\n", encoding="utf-8")
+    if into:
+        write_page(evaluation, results, into)
 
 
 def _show(console: Console, evaluation: "Evaluation", results: "Results") -> None:

@@ -1,0 +1,201 @@
+"""The evaluation as one HTML file that needs nothing beside it: tables, charts, and pictures of the worst images."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.template import Context, Engine
+
+from pipelines.evaluation.charts import Chart, charts
+from pipelines.evaluation.report import Evaluation
+from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StrayRow, StudyRow, is_flagged, study_row
+from pipelines.evaluation.run import Results
+from pipelines.evaluation.tables import NONE, Section, Table, excluded_table, number, sections
+from pipelines.evaluation.worst import worst_first, wrongs
+from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS
+
+PAGE_FILE = "index.html"
+TEMPLATES = Path(__file__).parent / "templates"
+PICTURE_EM = 11
+GUTTER = 160
+"""Size of the letters beside a picture and the width of their column, in pixels of the picture."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One finding over the picture. `kind`: right, false, missed (a fracture not flagged), named (a wrong name)."""
+
+    points: str
+    kind: str
+    x: float
+    y: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the worst images: its facts, what went wrong, its picture and every body with truth beside said."""
+
+    anchor: str
+    name: str
+    facts: str
+    wrong: tuple[str, ...]
+    picture: str
+    width: int
+    height: int
+    view_box: str
+    outlines: tuple[Outline, ...]
+    bodies: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of case with its charts."""
+
+    section: Section
+    charts: tuple[Chart, ...]
+
+
+def write_page(told: Evaluation, results: Results, folder: Path) -> Path:
+    """Write the page into this folder; where it lies."""
+    file = folder / PAGE_FILE
+    file.write_text(page(told, results), encoding="utf-8")
+    return file
+
+
+def page(told: Evaluation, results: Results) -> str:
+    """The whole page as HTML."""
+    studies = [study_row(record) for record in results.images]
+    bad = worst_first(studies)
+    drawn = {"synthetic": told.synthetic, "real": told.real}
+    parts = [Part(section, charts(scores) if (scores := drawn.get(section.name)) else ()) for section in sections(told)]
+    content = {
+        "parts": parts,
+        "synthetic": told.synthetic is not None,
+        "real": told.real is not None or told.masks is not None,
+        "points": [f"{point.name} from {point.threshold:.0%}" for point in OPERATING_POINTS.values()],
+        "worst": [_case(studies[at], at, results.pictures.get(at)) for at in bad],
+        "images": _images_table(studies),
+        "excluded": excluded_table(told) if told.excluded else None,
+    }
+    # without localisation the engine needs no Django settings
+    return Engine(dirs=[str(TEMPLATES)]).get_template("evaluation.html").render(Context(content, use_l10n=False))
+
+
+def _case(study: StudyRow, at: int, picture: Path | None) -> Case:
+    record = study.record
+    width, height = record.picture or (0, 0)
+    return Case(
+        anchor=f"case-{at}",
+        name=record.name,
+        facts=_facts(study),
+        wrong=_wrong_words(study),
+        picture=b64encode(picture.read_bytes()).decode() if picture else "",
+        width=width,
+        height=height,
+        view_box=f"0 0 {width + GUTTER} {height}",
+        outlines=_outlines(study),
+        bodies=(*(_body(row) for row in study.bodies), *(_stray(row) for row in study.strays)),
+    )
+
+
+def _wrong_words(study: StudyRow) -> tuple[str, ...]:
+    return tuple(f"{wrong.words}{f' × {wrong.count}' if wrong.count > 1 else ''}" for wrong in wrongs(study))
+
+
+def _facts(study: StudyRow) -> str:
+    about = study.about
+    facts = (
+        "synthetic" if study.record.truth.synthetic else "real",
+        about.view,
+        about.contents,
+        f"{about.slice_mm:g} mm" if about.slice_mm else "",
+        f"{about.kernel} kernel" if about.kernel else "",
+        f"{about.sex} {about.age}" if about.sex and about.age else "",
+        study.record.not_analysed or "",
+    )
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _outlines(study: StudyRow) -> tuple[Outline, ...]:
+    width = study.record.picture[0] if study.record.picture else 0
+    told = [(row.said, _kind(row), _words(row)) for row in study.bodies if row.said]
+    told += [(row.said, _stray_kind(row, study), f"{row.said.level}?") for row in study.strays]
+    return tuple(
+        Outline(
+            points=" ".join(f"{x:g},{y:g}" for x, y in said.outline),
+            kind=kind,
+            x=width + 6,
+            y=round(sum(y for _, y in said.outline) / len(said.outline) + PICTURE_EM / 3, 1),
+            words=words,
+        )
+        for said, kind, words in told
+        if said.outline
+    )
+
+
+def _kind(row: BodyRow) -> str:
+    fractured, flagged = (row.true.grade or 0) >= POSITIVE_GRADE, is_flagged(row.said, BALANCED)
+    if row.true.grade is not None and fractured != flagged:
+        return "missed" if fractured else "false"
+    return "named" if row.levels_off else "right"
+
+
+def _stray_kind(row: StrayRow, study: StudyRow) -> str:
+    bad = row.in_span or (study.record.truth.synthetic and is_flagged(row.said, BALANCED))
+    return "false" if bad else "beyond"
+
+
+def _words(row: BodyRow) -> str:
+    if row.said is None:
+        return ""
+    name = f"{row.said.level}" if not row.levels_off else f"{row.said.level} (true {row.true.level})"
+    if row.true.grade is None or (row.true.grade == 0 and not row.said.grade):
+        return name
+    return f"{name} {_grade(row.said.grade)} (true {row.true.grade})"
+
+
+def _grade(grade: int | None) -> str:
+    return "g?" if grade is None else f"g{grade}"
+
+
+def _body(row: BodyRow) -> tuple[str, ...]:
+    said = row.said
+    remarks = (row.true.fracture, row.true.mimic, "cut" if row.true.cut else "", row.why_not_graded, *_flags(row))
+    return (
+        row.true.level.value,
+        said.level.value if said else "missed",
+        number(row.true.ratio, ".2f"),
+        number(said.ratio if said else None, ".2f"),
+        number(row.true.grade, "d"),
+        number(said.grade if said else None, "d"),
+        number(said.probability if said else None, ".2f"),
+        ", ".join(remark for remark in remarks if remark),
+    )
+
+
+def _flags(row: BodyRow) -> tuple[str, ...]:
+    return row.said.flags if row.said else ()
+
+
+def _stray(row: StrayRow) -> tuple[str, ...]:
+    said = row.said
+    where = "no true body here" if row.in_span else "beyond the span of the truth"
+    measured = (number(said.ratio, ".2f"), NONE, number(said.grade, "d"), number(said.probability, ".2f"))
+    return (NONE, said.level.value, NONE, *measured, ", ".join((where, *said.flags)))
+
+
+def _images_table(studies: Sequence[StudyRow]) -> Table:
+    header = ("image", "what", "bodies found", "seconds", "what went wrong")
+    rows = tuple(
+        (
+            study.record.name,
+            _facts(study),
+            f"{sum(row.said is not None for row in study.bodies)} of {len(study.bodies)}",
+            f"{study.record.seconds:.1f}",
+            ", ".join(_wrong_words(study)) or "nothing",
+        )
+        for study in studies
+    )
+    return Table(f"All {len(studies)} images", "", header, rows)

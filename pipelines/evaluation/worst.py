@@ -1,0 +1,60 @@
+"""The images that went worst, with what went wrong in words: where to look first."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipelines.evaluation.patients import false_flags
+from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StudyRow, is_core, is_flagged
+from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
+
+MOST = 20
+"""So many are shown with their picture."""
+
+LARGE_RATIO_ERROR = 0.08
+"""Four times the target of the mean error: such a body was not measured where it is."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One kind of thing that went wrong in a study, how often, and how heavy each weighs in the order of the worst."""
+
+    words: str
+    count: int
+    weight: float
+
+
+def wrongs(study: StudyRow, point: OperatingPoint = BALANCED) -> tuple[Wrong, ...]:
+    """All that went wrong in one study, the heaviest first."""
+    refused = study.has_spine and study.record.not_analysed is not None
+    counts = (
+        ("not analysed", int(refused), 8.0),
+        ("fracture not flagged", _count(study, lambda row: _is_missed_fracture(row, point)), 6.0),
+        ("false flag", false_flags(study, point, core=False), 5.0),
+        ("body in an image without a spine", 0 if study.has_spine else len(study.record.said), 4.0),
+        ("false body", sum(stray.in_span for stray in study.strays), 4.0),
+        ("body missed", 0 if refused else _count(study, lambda row: row.said is None), 2.0),
+        ("ratio more than 0.08 off", _count(study, lambda row: abs(row.ratio_error or 0.0) > LARGE_RATIO_ERROR), 1.5),
+        ("wrong level", _count(study, lambda row: bool(row.levels_off)), 0.5),
+    )
+    found = [Wrong(words, count, weight) for words, count, weight in counts if count]
+    return tuple(sorted(found, key=lambda wrong: -wrong.weight))
+
+
+def badness(study: StudyRow) -> float:
+    """How badly a study went: 0 where nothing is wrong."""
+    return sum(wrong.weight * wrong.count for wrong in wrongs(study))
+
+
+def worst_first(studies: Sequence[StudyRow], most: int = MOST) -> list[int]:
+    """The numbers of the studies that went worst, at most so many, none in which nothing is wrong."""
+    bad = [(badness(study), at) for at, study in enumerate(studies)]
+    return [at for badly, at in sorted(bad, key=lambda one: (-one[0], one[1])) if badly][:most]
+
+
+def _count(study: StudyRow, is_wrong: Callable[[BodyRow], bool]) -> int:
+    return sum(is_wrong(row) for row in study.bodies)
+
+
+def _is_missed_fracture(row: BodyRow, point: OperatingPoint) -> bool:
+    fractured = (row.true.grade or 0) >= POSITIVE_GRADE and is_core(row.true.level)
+    return fractured and not is_flagged(row.said, point)
