@@ -8,6 +8,15 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from vfx_finder.domain.bone_density import (
+    CANDIDATES,
+    BoneDensity,
+    Contrast,
+    Exposure,
+    PassedOver,
+    Trabecular,
+    WhyNot,
+)
 from vfx_finder.domain.finding import (
     Analysis,
     Deformity,
@@ -58,7 +67,17 @@ def analysis(grades: Mapping[Level, int] | None = None, unsure: Level | None = N
         models=(MODEL,),
         seconds={"read": 0.8, "locate": 9.1, "measure": 0.4, "total": 10.3},
         picture=_picture(bodies),
+        bone_density=_density(grades or {}),
     )
+
+
+def _density(grades: Mapping[Level, int]) -> BoneDensity:
+    """Of the first of L1, T12, L2 that is not fractured."""
+    broken = [level for level in CANDIDATES if grades.get(level)]
+    sound = next((level for level in CANDIDATES if level not in broken), None)
+    passed = tuple(PassedOver(level, WhyNot.FRACTURED) for level in broken)
+    measured = Trabecular(sound, 104.0, 31.0, 196.0, 1568.0, 0.02) if sound else None
+    return BoneDensity(measured, Exposure(120.0, Contrast.YES), passed)
 
 
 def not_analysed(reason: Reason, detail: str) -> Analysis:

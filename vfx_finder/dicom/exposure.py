@@ -15,6 +15,7 @@ from vfx_finder.domain.bone_density import Contrast, Exposure
 
 _PLAUSIBLE_KVP = (40.0, 200.0)
 _NONE_GIVEN = re.compile(r"(no|none|non|without|native|nativ|unenhanced|n)\b.{0,20}", re.IGNORECASE)
+_BY_VEIN = re.compile(r"\b(iv|i\.v\.|intravenous|intra-?arterial|ia)\b", re.IGNORECASE)
 _BY_MOUTH = re.compile(r"oral|rectal|by mouth|enema", re.IGNORECASE)
 
 
@@ -57,5 +58,6 @@ def _contrast(dataset: Dataset) -> Contrast:
 def _of_agent(agent: str, way: str) -> Contrast:
     if _NONE_GIVEN.fullmatch(agent):
         return Contrast.NO
-    is_by_mouth = bool(_BY_MOUTH.search(agent) or _BY_MOUTH.search(way))
-    return Contrast.UNKNOWN if is_by_mouth else Contrast.YES
+    said = f"{agent} {way}"
+    only_by_mouth = _BY_MOUTH.search(said) and not _BY_VEIN.search(said)
+    return Contrast.UNKNOWN if only_by_mouth else Contrast.YES

@@ -106,8 +106,9 @@ class BoneDensity:
 
     @property
     def comparable(self) -> bool:
-        """Whether the published thresholds may be put beside it: stated to be taken at 120 kV."""
-        return self.measured is not None and self.exposure.kvp == THRESHOLDS_KVP
+        """Whether the published numbers may be put beside it: L1, and stated to be taken at 120 kV."""
+        is_l1 = self.measured is not None and self.measured.level is Level.L1
+        return is_l1 and self.exposure.kvp == THRESHOLDS_KVP
 
 
 def bone_density_of(row: Mapping[str, Any] | None) -> BoneDensity | None:

@@ -9,6 +9,7 @@ from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
 from vfx_finder.domain.review import RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
 from vfx_finder.domain.study import Reason
+from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person, plain_date, written_date
 from vfx_finder.figures.sagittal import Figure, Mark, figure
 from vfx_finder.ledger.models import SignedReview
@@ -84,6 +85,7 @@ class StudyPage:
     closed_because: str
     waiting: Waiting
     rows: "tuple[ShownRow, ...]"
+    density: ShownDensity | None
     reasons: tuple[RejectReason, ...]
     figure: Figure | None
     report: str
@@ -115,6 +117,7 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         closed_because=_closed_because(file),
         waiting=waiting,
         rows=shown_rows(draft),
+        density=_density(file, draft),
         reasons=tuple(RejectReason),
         figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
         report=report_text(reached, eligible) if state in _WITH_A_REPORT else "",
@@ -124,6 +127,14 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         may_shift_up=draft.may_shift(-1),
         may_shift_down=draft.may_shift(1),
     )
+
+
+def _density(file: StudyFile, draft: Draft) -> ShownDensity | None:
+    """The density by the names that the draft gives, doubted where the draft calls its vertebra fractured."""
+    names = {row.finding.vertebra.level.level: row for row in draft.rows}
+    fractured = {level for level, row in names.items() if row.is_fracture}
+    measured = file.analysis.bone_density if file.analysis else None
+    return shown_density(measured, fractured, {level: row.level for level, row in names.items()})
 
 
 def went_to(signed: SignedReview) -> str:

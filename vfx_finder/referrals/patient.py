@@ -11,6 +11,7 @@ from vfx_finder.domain.referral import CloseReason, Hold, NotForFlsReason
 from vfx_finder.domain.review import VertebraDecision
 from vfx_finder.domain.spine import Level
 from vfx_finder.figures.clock import Clock, clock
+from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date, written_date, written_name
 from vfx_finder.figures.sagittal import Figure, Mark, figure
 from vfx_finder.figures.story import Line, story
@@ -73,6 +74,7 @@ class PatientPage:
     ended_detail: str
     figure: Figure | None
     fractures: tuple[Fracture, ...]
+    density: ShownDensity | None
     signed_by: str
     signed_at: datetime
     study: str
@@ -107,6 +109,7 @@ def page_of(file: ReferralFile, today: date) -> PatientPage:
         ended_detail=referral.ended_detail,
         figure=_figure(file, decided),
         fractures=_fractures(referral.grades, decided),
+        density=_density(file, decided),
         signed_by=referral.review.signed_name,
         signed_at=referral.review.signed_at,
         study=case.StudyDescription or f"{case.Modality} study",
@@ -168,6 +171,12 @@ def _fractures(grades: Mapping[str, int], decided: tuple[VertebraDecision, ...])
         Fracture(level, grade, ", ".join(filter(None, (GRADE_WORDS[grade], shapes.get(level)))))
         for level, grade in found
     )
+
+
+def _density(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> ShownDensity | None:
+    fractured = {decision.original_level for decision in decided if decision.is_fracture}
+    measured = file.study.analysis.bone_density if file.study.analysis else None
+    return shown_density(measured, fractured, {one.original_level: one.level for one in decided})
 
 
 def _figure(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> Figure | None:

@@ -126,7 +126,7 @@
     if (!answer || !answer.ok || answer.redirected) { say("The server did not answer. Reload the page before you sign."); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== asked) return;
-    ["draft", "will-sign", "marks", ...(replaceRows ? ["rows"] : [])].forEach((id) => swap(id, fresh));
+    ["draft", "will-sign", "marks", "density", ...(replaceRows ? ["rows"] : [])].forEach((id) => swap(id, fresh));
     const freshRows = [...fresh.querySelectorAll("#rows tr")];
     rows().forEach((r, i) => { if (freshRows[i]) { r.className = freshRows[i].className; r.dataset.caption = freshRows[i].dataset.caption; } });
     form.querySelectorAll(".shift button").forEach((b, i) => { b.disabled = fresh.querySelectorAll(".shift button")[i].disabled; });
