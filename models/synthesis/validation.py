@@ -29,7 +29,7 @@ PAIRED = 40
 """The first so many patients are scanned three times: 1 mm soft, 5 mm soft, 1 mm sharp."""
 
 RENDER_MM = 1.25
-_ROOM_MM = (np.array([48.0, 36.0, 0.0]), np.array([48.0, 62.0, 0.0]))
+_ROOM_MM = (np.array([42.0, 30.0, 0.0]), np.array([42.0, 58.0, 0.0]))
 """Least room round the body centres in view: to the right and front, to the left and back."""
 
 CONTENTS = ("normal", "mimics", "fractures", "none")
@@ -37,7 +37,7 @@ _SHARE = (0.27, 0.25, 0.45, 0.03)
 NOTHING = ("hip", "head", "empty", "noise")
 VIEWS = {"lumbar": ("T11", "S2"), "abdomen": ("T8", "S3"), "chest": ("T1", "L1"), "thoracic": ("T4", "T12"),
          "whole": ("C2", "S2")}  # fmt: skip
-_VIEW_SHARE = (0.3, 0.3, 0.2, 0.1, 0.1)
+_VIEW_SHARE = (0.32, 0.3, 0.22, 0.12, 0.04)
 KERNELS = {"soft": 0.5, "medium": 0.25, "sharp": 0.25}
 OPTIONS = {
     "normal": SpineOptions(fracture_rate=0, mimic_rate=0, scheuermann_rate=0, bridging_rate=0, hardware_rate=0),
@@ -108,7 +108,7 @@ class _Scene:
 
 def _field(one: Patient, trunk: Trunk, rng: np.random.Generator) -> FieldOfView:
     """The box that is scanned: the view's levels with a random margin, all their bodies well inside."""
-    pixel = float(rng.uniform(1.2, 1.6))
+    pixel = float(rng.uniform(1.3, 1.6))
     centres = {v.name: v.centre for v in trunk.spine.vertebrae}
     if one.contents == "none":
         place = (
@@ -122,7 +122,7 @@ def _field(one: Patient, trunk: Trunk, rng: np.random.Generator) -> FieldOfView:
     foot = float(centres[last if last in centres else "L2"][2]) - float(rng.uniform(2, 26))
     inside = [c for c in centres.values() if foot < c[2] < top]
     low, high = np.min(inside, 0) - _ROOM_MM[0], np.max(inside, 0) + _ROOM_MM[1]
-    spare = rng.uniform(0, 30, 2)
+    spare = rng.uniform(0, 20, 2)
     x, y = (low + high)[:2] / 2 + rng.uniform(-0.3, 0.3, 2) * spare
     nx, ny = (int(n) for n in np.ceil(((high - low)[:2] + spare) / pixel))
     size = (nx, ny, int((top - foot) / RENDER_MM))
