@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.steps.facts import Body
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Spine
+from pipelines.steps.level_rank import RANK, log_odds_of_shift
 from pipelines.steps.size_prior import mid_sagittal_area
 from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, spacing
 from vfx_finder.domain.spine import Level
@@ -45,7 +46,9 @@ _AREA_MM2: Floats = np.array([_padded([mid_sagittal_area(level) for level in spi
 _HAS_RIB = np.array([_padded([level.startswith("T") for level in spine.levels]) for spine in SPINES])
 _ON_SACRUM = np.array([_padded([level is spine.last_lumbar for level in spine.levels]) for spine in SPINES])
 _UNDER_C2 = np.array([_padded([level is Level.C3 for level in spine.levels]) for spine in SPINES])
-"""Each by [spine, place]: mm below C2, log SD of the step below, and where what is to be seen (1 or 0)."""
+_IS_SACRUM = np.array([_padded([level is Level.S1 for level in spine.levels]) for spine in SPINES])
+_RANK = np.array([_padded([RANK[level] for level in spine.levels]) for spine in SPINES])
+"""Each by [spine, place]: mm below C2, log SD of the step below, where what is to be seen (1 or 0), and rank."""
 
 
 def expected_mm(tried: Hypotheses) -> Floats:
@@ -69,7 +72,7 @@ def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body]) -
 def _log_density(residual: Floats, sd: Floats) -> Floats:
     usual = (1.0 - _OUTLIER_SHARE) * np.exp(-0.5 * (residual / sd) ** 2) / sd
     wild = _OUTLIER_SHARE * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
-    return np.asarray(np.log(usual + wild + 1e-12))
+    return np.asarray(np.log((usual + wild) / np.sqrt(2 * np.pi) + 1e-12))
 
 
 def from_size(tried: Hypotheses, bodies: Sequence[Body], mm_per_pixel: float) -> Floats:
@@ -89,7 +92,22 @@ def from_sight(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
     ribs = _HAS_RIB[where] @ _log_odds([body.rib for body in bodies], RIB_BOUND)
     sacrum = _ON_SACRUM[where] @ _log_odds([body.sacrum_below for body in bodies], SACRUM_BOUND)
     neck = _UNDER_C2[where] @ _log_odds([body.c2_above for body in bodies], C2_BOUND)
-    return np.asarray(ribs + sacrum + neck)
+    itself = _IS_SACRUM[where] @ _log_odds([body.sacrum_here for body in bodies], SACRUM_BOUND)
+    return np.asarray(ribs + sacrum + neck + itself)
+
+
+def from_rank(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
+    """Bounded log-likelihood of the levels that the coarse network read off the picture.
+
+    Its mistakes within one scan go together, so the chain as a whole is taken to be read too high or too low by one
+    common number of levels; ten bodies read alike are one witness.
+    """
+    read = np.array([np.nan if body.rank is None else body.rank for body in bodies])
+    known = np.isfinite(read)
+    if not known.any():
+        return np.zeros(len(tried.spine))
+    shift = np.median(read[known] - _RANK[tried.spine[:, None], tried.places[:, known]], axis=1)
+    return log_odds_of_shift(shift, int(known.sum()))
 
 
 def _log_odds(probabilities: Sequence[float | None], bound: float) -> Floats:

@@ -1,19 +1,20 @@
 """Which level each vertebral body is, how sure that is, and what else it could be.
 
 Every possible numbering of the chain is weighed: the distances between neighbouring bodies against those of 1,576
-scans (with a free patient scale), the sacrum below, ribs, C2 above, and how common eleven or thirteen thoracic and
-four or six lumbar bodies are. What one body's picture says is bounded, so that one mistake of the network cannot
-outvote the rest of the chain.
+scans (with a free patient scale), the sacrum below, ribs, C2 above, the levels that the coarse network reads off the
+picture, and how common eleven or thirteen thoracic and four or six lumbar bodies are. What one body's picture says is
+bounded, so that one mistake of the network cannot outvote the rest of the chain. A body may also be none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.steps.chain_evidence import expected_mm, from_sight, from_size, from_spacing
+from pipelines.steps.chain_evidence import expected_mm, from_rank, from_sight, from_size, from_spacing
 from pipelines.steps.facts import Body, SagittalStack
-from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, hypotheses
+from pipelines.steps.false_bodies import log_evidence, relative_area, ways_to_read
+from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Ints, hypotheses
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, LevelEstimate
 
 CERTAIN = 0.9
@@ -26,6 +27,7 @@ TRANSITIONAL = "transitional-anatomy"
 UNCERTAIN = "level-uncertain"
 MISSING_ABOVE = "missing-vertebra-above"
 CROWDED = "spacing-implausible"
+NO_VERTEBRA = "probably-no-vertebra"
 
 GAP = 1.4
 """A distance this many times its neighbours' may hide a missed body. The distances then decide how many, which turns
@@ -48,11 +50,34 @@ class Numbering:
 
     "level-uncertain": less than 90 % sure. "transitional-anatomy" (from T11 down): the spine told has not twelve
     thoracic and five lumbar bodies. "missing-vertebra-above": the gap above seems to hide a body that was not found.
-    "spacing-implausible": much closer to a neighbour than two vertebrae can be, so one of the two may be none.
+    "spacing-implausible": much closer to a neighbour than two vertebrae can be, or beside a body that is probably no
+    vertebra. "probably-no-vertebra": the chain is
+    better explained without this body; its level says what it would be if it were one, with how probable that is.
     """
 
     levels: tuple[LevelEstimate, ...]
     flags: tuple[tuple[str, ...], ...]
+
+    @property
+    def left_out(self) -> frozenset[int]:
+        """Places in the chain of the bodies that are probably no vertebrae."""
+        return frozenset(n for n, flags in enumerate(self.flags) if NO_VERTEBRA in flags)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The chain without the bodies `left_out`: every numbering of the others, `kept`, with its log-weight."""
+
+    kept: Ints
+    tried: Hypotheses
+    distances: Floats
+    log_weights: Floats
+
+    def levels(self, count: int) -> Ints:
+        """[numbering, body] -> place of the level in `HEAD_TO_FOOT`; -1 for a body that is left out."""
+        every = np.full((len(self.log_weights), count), -1, np.int64)
+        every[:, self.kept] = self.tried.levels
+        return every
 
 
 def label(bodies: Sequence[Body], stack: SagittalStack) -> tuple[LevelEstimate, ...]:
@@ -69,22 +94,22 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     """Levels and remarks of a chain of bodies that stand from head to foot; an empty chain gives an empty answer.
 
     The numbering told is the one possible spine that agrees best with the probabilities of the single bodies, so
-    levels never repeat, and none is left out unless a body was missed. Where more bodies come than any spine has,
-    the upper ones beyond that are called C1 with confidence 0.
+    levels never repeat, and none is left out unless a body was missed; a body that is probably no vertebra takes no
+    level from the others. Where more bodies come than any spine has, the upper ones beyond that are called C1 with
+    confidence 0.
     """
     if not bodies:
         return Numbering((), ())
     if len(bodies) > LONGEST:
         return _too_many(bodies, stack)
-    distances = _distances(bodies, stack)
-    tried = _tried(distances, len(bodies))
-    seen = from_sight(tried, bodies) + from_size(tried, bodies, stack.mm_per_pixel)
-    chances = _normalised(tried.log_prior + from_spacing(tried, distances, bodies) + seen)
-    shares = _shares(tried, chances)
-    agreement = shares[np.arange(len(bodies)), tried.levels].sum(axis=1)
+    readings = _readings(bodies, stack)
+    levels = np.concatenate([reading.levels(len(bodies)) for reading in readings])
+    chances = _normalised(np.concatenate([reading.log_weights for reading in readings]))
+    shares = _shares(levels, chances)
+    agreement = shares[np.arange(len(bodies)), levels].sum(axis=1)
     chosen = int(np.argmax(agreement + 1e-6 * chances))
-    estimates = tuple(_estimate(at, row) for at, row in zip(tried.levels[chosen].tolist(), shares, strict=True))
-    return Numbering(estimates, _flags(estimates, _chain_remarks(tried, chosen, distances)))
+    estimates = tuple(_estimate(at, row) for at, row in zip(levels[chosen].tolist(), shares, strict=True))
+    return Numbering(estimates, _flags(estimates, _chain_remarks(readings, chosen, len(bodies))))
 
 
 def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
@@ -94,8 +119,28 @@ def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     return Numbering((unknown,) * extra + rest.levels, ((UNCERTAIN, CROWDED),) * extra + rest.flags)
 
 
-def _distances(bodies: Sequence[Body], stack: SagittalStack) -> Floats:
+def _readings(bodies: Sequence[Body], stack: SagittalStack) -> list[_Reading]:
     centres = np.array([stack.to_lps(*body.centre) for body in bodies])
+    distances = _distances(centres)
+    usual = np.array([_usual(distances, at) for at in range(len(distances))])
+    places, area = np.r_[0.0, np.cumsum(distances)], relative_area(bodies)
+    readings = []
+    for left_out in ways_to_read(bodies, distances, usual):
+        kept = np.setdiff1d(np.arange(len(bodies)), left_out)
+        reading = _reading(kept, [bodies[n] for n in kept], centres[kept], stack.mm_per_pixel)
+        extra = log_evidence(left_out, places, area)
+        readings.append(replace(reading, log_weights=reading.log_weights + extra))
+    return readings
+
+
+def _reading(kept: Ints, bodies: Sequence[Body], centres: Floats, mm_per_pixel: float) -> _Reading:
+    distances = _distances(centres)
+    tried = _tried(distances, len(bodies))
+    seen = from_sight(tried, bodies) + from_rank(tried, bodies) + from_size(tried, bodies, mm_per_pixel)
+    return _Reading(kept, tried, distances, tried.log_prior + from_spacing(tried, distances, bodies) + seen)
+
+
+def _distances(centres: Floats) -> Floats:
     steps: Floats = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     return np.maximum(steps, 1.0)
 
@@ -122,31 +167,41 @@ def _normalised(log_weights: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _shares(tried: Hypotheses, chances: Floats) -> Floats:
-    """Probability of every level at every body: [body, level]."""
-    count = tried.places.shape[1]
-    shares = np.zeros((count, len(HEAD_TO_FOOT)))
-    np.add.at(shares, (np.arange(count), tried.levels), chances[:, None])
+def _shares(levels: Ints, chances: Floats) -> Floats:
+    """Probability of every level at every body, and of being no vertebra (last): [body, level]."""
+    count = levels.shape[1]
+    shares = np.zeros((count, len(HEAD_TO_FOOT) + 1))
+    np.add.at(shares, (np.arange(count), levels), chances[:, None])
     return shares
 
 
 def _estimate(at: int, shares: Floats) -> LevelEstimate:
+    """The estimate of a body with level `at` in the chosen numbering, -1 for one that is left out there."""
+    at = at if at >= 0 else int(np.argmax(shares[:-1]))
     others = {
         HEAD_TO_FOOT[other]: float(shares[other])
-        for other in np.argsort(-shares).tolist()
+        for other in np.argsort(-shares[:-1]).tolist()
         if other != at and shares[other] >= ALTERNATIVE
     }
     return LevelEstimate(HEAD_TO_FOOT[at], min(1.0, float(shares[at])), others)
 
 
-def _chain_remarks(tried: Hypotheses, chosen: int, distances: Floats) -> dict[str, set[int]]:
+def _chain_remarks(readings: Sequence[_Reading], chosen: int, count: int) -> dict[str, set[int]]:
     """Which bodies, by place in the chain, each remark about the whole chain is made on."""
+    for reading in readings:
+        if chosen < len(reading.log_weights):
+            break
+        chosen -= len(reading.log_weights)
+    tried, kept = reading.tried, reading.kept
     places, levels = tried.places[chosen], tried.levels[chosen]
     unusual = SPINES[tried.spine[chosen]].transitional
+    left_out = set(range(count)) - set(kept.tolist())
+    crowded = {int(kept[n]) for n in _crowded(expected_mm(tried)[chosen], reading.distances)}
     return {
-        TRANSITIONAL: set(np.flatnonzero(unusual & (levels >= _T11)).tolist()),
-        MISSING_ABOVE: set((np.flatnonzero(np.diff(places) > 1) + 1).tolist()),
-        CROWDED: _crowded(expected_mm(tried)[chosen], distances),
+        TRANSITIONAL: set(kept[unusual & (levels >= _T11)].tolist()),
+        MISSING_ABOVE: set(kept[1:][np.diff(places) > 1].tolist()),
+        CROWDED: crowded | {near for n in left_out for near in (n - 1, n, n + 1)},
+        NO_VERTEBRA: left_out,
     }
 
 

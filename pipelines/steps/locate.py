@@ -1,16 +1,16 @@
 """Find every vertebral body of a CT: coarse line, straightened sections, single bodies, and what lies around them."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.steps.anchors import Surroundings, sacrum_in_section
+from pipelines.steps.anchors import Sight, Surroundings, sacrum_in_section
 from pipelines.steps.centre_line import CentreLine, find_centre_line, shrink
 from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
 from pipelines.steps.instances import Instance, Sections, find_instances
 from pipelines.steps.lumbosacral import undivided
+from pipelines.steps.second_look import LookNetwork, second_look
 from pipelines.steps.straighten import PIXEL_MM, Sheet, cut, lay_sheet, lps, refine
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -22,10 +22,13 @@ _TOUCHING_PX = 4
 
 
 class CoarseMaps(Protocol):
-    """tissue [7, Z, Y, X] (background, body, posterior, sacrum, rib, other, dens), probabilities at 4 mm."""
+    """At 4 mm: tissue [7, Z, Y, X] (background, body, posterior, sacrum, rib, other, dens), probabilities; level
+    [Z, Y, X], the rank of the level (C3 = 0) over 22, meaningful inside bodies."""
 
     @property
     def tissue(self) -> FloatArray: ...
+    @property
+    def level(self) -> FloatArray: ...
 
 
 class FineMaps(Protocol):
@@ -39,24 +42,11 @@ class FineMaps(Protocol):
     def offset(self) -> FloatArray: ...
 
 
-class SpineNetworks(Protocol):
-    """The two networks of a CT spine model: numpy in HU in, maps out."""
+class SpineNetworks(LookNetwork, Protocol):
+    """The three networks of a CT spine model: numpy in HU in, maps out."""
 
     def coarse(self, hu: FloatArray) -> CoarseMaps: ...
     def fine(self, hu: FloatArray) -> FineMaps: ...
-
-
-@dataclass(frozen=True)
-class _Around:
-    """What lies around the bodies: the coarse maps, and the sacrum below the last body as the fine network sees it."""
-
-    coarse: Surroundings
-    fine_sacrum: float | None
-
-    def sacrum_below(self, at: NDArray[np.float64]) -> float | None:
-        """The stronger of the two answers; None where neither place is in view."""
-        answers = [answer for answer in (self.coarse.sacrum_below(at), self.fine_sacrum) if answer is not None]
-        return max(answers) if answers else None
 
 
 def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
@@ -76,8 +66,12 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     chain = [one for one in find_instances(sections) if one.score >= MIN_SCORE]
     if not chain:
         return Unsuitable(Reason.NO_SPINE, "No vertebral body was found along the spine's course.")
-    below = sacrum_in_section(fine.tissue[len(PLANES_MM) // 2, SACRUM], chain[-1].centre, PIXEL_MM)
-    return Located(stack, tuple(_bodies(chain, sheet, (size[0], size[1]), _Around(Surroundings(maps.tissue), below))))
+    places = [_position(sheet, one.centre) for one in chain]
+    step = float(np.linalg.norm(places[-1] - places[-2])) if len(places) > 1 else None
+    below = sacrum_in_section(fine.tissue[len(PLANES_MM) // 2, SACRUM], chain[-1].centre, PIXEL_MM, step)
+    sights = Surroundings(maps.tissue, maps.level).of_chain(places, below)
+    bodies = [_body(one, sight, (size[0], size[1])) for one, sight in zip(chain, sights, strict=True)]
+    return Located(stack, second_look(volume, sheet, bodies, networks))
 
 
 def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> CentreLine:
@@ -87,26 +81,19 @@ def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> Centr
     return refine(line, sheet, seen, SCOUT_MM)
 
 
-def _bodies(chain: list[Instance], sheet: Sheet, size: tuple[int, int], around: _Around) -> list[Body]:
-    last = len(chain) - 1
-    below = around.sacrum_below(_position(sheet, chain[last].centre))
-    made = []
-    for n, one in enumerate(chain):
-        at = _position(sheet, one.centre)
-        beside_ilium = n >= last - 1 and below is not None and below > 0.5
-        made.append(
-            Body(
-                mask=one.mask,
-                corner=one.corner,
-                centre=one.centre,
-                score=one.score,
-                cut=_is_cut(one, size),
-                rib=None if beside_ilium else around.coarse.rib(at),
-                sacrum_below=below if n == last else None,
-                c2_above=around.coarse.c2_above(at) if n == 0 else None,
-            )
-        )
-    return made
+def _body(one: Instance, sight: Sight, size: tuple[int, int]) -> Body:
+    return Body(
+        mask=one.mask,
+        corner=one.corner,
+        centre=one.centre,
+        score=one.score,
+        cut=_is_cut(one, size),
+        rib=sight.rib,
+        sacrum_below=sight.sacrum_below,
+        c2_above=sight.c2_above,
+        sacrum_here=sight.sacrum_here,
+        rank=sight.rank,
+    )
 
 
 def _position(sheet: Sheet, centre: tuple[float, float]) -> NDArray[np.float64]:

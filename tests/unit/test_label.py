@@ -13,9 +13,9 @@ from pipelines.steps.label import (
     UNCERTAIN,
     Numbering,
     label,
-    label_flags,
     number,
 )
+from pipelines.steps.level_rank import RANK
 from tests.support.chains import Anchor, chain, straight
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, Point3
 
@@ -166,13 +166,43 @@ def test_the_place_of_a_body_cut_by_the_field_of_view_is_hardly_trusted() -> Non
     assert chance(cut, Level.T12) == pytest.approx(chance(without, Level.T12), abs=0.03)
 
 
-def test_two_halves_of_one_body_are_remarked_on() -> None:
-    points = straight(run(Level.T9, Level.L5))
+@pytest.mark.parametrize("below_mm", [12.0, 18.0, 22.0])
+def test_a_body_between_two_vertebrae_takes_no_name_from_them(below_mm: float) -> None:
+    """Half of a split body, or a piece of posterior bone: listed as none, with the chance that it is one after all."""
+    levels = run(Level.T9, Level.L5)
+    points = straight(levels)
     x, y, z = points[4]
-    flags = label_flags(*chain([*points[:5], (x, y, z - 12.0), *points[5:]]))
-    assert CROWDED in flags[4]
-    assert CROWDED in flags[5]
-    assert CROWDED not in flags[0]
+    sacrum: Anchor = {"sacrum_below": SACRUM}
+    answer = number(*chain([*points[:5], (x, y, z - below_mm), *points[5:]], [*({} for _ in levels), sacrum]))
+    assert answer.left_out <= {4, 5}
+    assert len(answer.left_out) == 1
+    kept = [one.level for n, one in enumerate(answer.levels) if n not in answer.left_out]
+    assert tuple(kept) == levels
+    (false,) = answer.left_out
+    assert answer.levels[false].confidence < 0.6
+    assert [n for n, flags in enumerate(answer.flags) if CROWDED in flags] == [false - 1, false, false + 1]
+
+
+def test_a_false_body_does_not_renumber_the_spine_above_it() -> None:
+    levels = run(Level.T6, Level.L4)
+    points = straight(levels)
+    at = levels.index(Level.L1)
+    x, y, z = points[at]
+    extra = [*points[: at + 1], (x, y, z - 14.0), *points[at + 1 :]]
+    seen = ribs(levels)
+    answer = number(*chain(extra, [*seen[: at + 1], {}, *seen[at + 1 :]]))
+    assert [one.level for n, one in enumerate(answer.levels) if n not in answer.left_out] == list(levels)
+
+
+def test_two_crushed_vertebrae_are_both_vertebrae() -> None:
+    """Sunk on each other to two thirds of the usual distance, they stay in the chain."""
+    levels = run(Level.T8, Level.L5)
+    points = straight(levels)
+    crushed = levels.index(Level.T12)
+    sunk: list[Point3] = [(x, y, z - 12.0 if at <= crushed else z) for at, (x, y, z) in enumerate(points)]
+    answer = number(*chain(sunk, [*({} for _ in levels[1:]), {"sacrum_below": SACRUM}]))
+    assert answer.left_out == frozenset()
+    assert names(answer) == levels
 
 
 def test_nothing_found_is_no_error_and_one_body_alone_is_anybodys_guess() -> None:
@@ -196,7 +226,16 @@ def test_the_nine_kinds_of_spine_make_up_all_there_are() -> None:
 
 
 SEEN = st.none() | st.floats(0.0, 1.0)
-BODY = st.fixed_dictionaries({"rib": SEEN, "sacrum_below": SEEN, "c2_above": SEEN, "cut": st.booleans()})
+BODY = st.fixed_dictionaries(
+    {
+        "rib": SEEN,
+        "sacrum_below": SEEN,
+        "c2_above": SEEN,
+        "sacrum_here": SEEN,
+        "rank": st.none() | st.floats(-5.0, 30.0),
+        "cut": st.booleans(),
+    }
+)
 
 
 @settings(max_examples=30)
@@ -206,13 +245,81 @@ def test_whatever_was_found_the_names_run_downwards_and_the_chances_are_chances(
 ) -> None:
     heights = np.cumsum([step for step, _ in found])
     answer = number(*chain([(0.0, 0.0, -float(z)) for z in heights], [anchor for _, anchor in found]))
-    places = [HEAD_TO_FOOT.index(level) for level in names(answer)]
+    kept = [level for n, level in enumerate(names(answer)) if n not in answer.left_out]
+    places = [HEAD_TO_FOOT.index(level) for level in kept]
     assert places == sorted(set(places))
+    assert kept, "a chain is never left without a single vertebra"
     for one in answer.levels:
         total = one.confidence + sum(one.alternatives.values())
         assert 0.0 <= one.confidence <= 1.0
         assert total <= 1.0 + 1e-9
         assert all(chance >= 0.01 for chance in one.alternatives.values())
+
+
+ANCHORS = st.sampled_from(["rib", "sacrum_below", "c2_above", "rank", "sacrum_here"])
+
+
+@settings(max_examples=40)
+@given(st.integers(0, len(ORDINARY) - 4), st.integers(2, 8), st.lists(ANCHORS, unique=True), ANCHORS)
+def test_one_more_true_anchor_never_makes_the_truth_less_probable(
+    start: int, count: int, before: list[str], one_more: str
+) -> None:
+    levels = ORDINARY[start : start + count]
+    without, withal = (numbered(levels, true_anchors(levels, kinds)) for kinds in (before, [*before, one_more]))
+    assert joint(withal, levels) >= joint(without, levels) - 1e-9
+
+
+def true_anchors(levels: tuple[Level, ...], kinds: list[str]) -> list[Anchor]:
+    """What a network that makes no mistake says of these levels, as far as it is asked."""
+    last, first = len(levels) - 1, 0
+    every: list[Anchor] = [
+        {
+            "rib": RIB if level.startswith("T") else NO_RIB,
+            "rank": RANK[level],
+            "sacrum_below": (SACRUM if level is Level.L5 else 0.02) if n == last else None,
+            "c2_above": (C2 if level is Level.C3 else 0.02) if n == first else None,
+            "sacrum_here": 0.02 if n == last else None,
+        }
+        for n, level in enumerate(levels)
+    ]
+    return [{kind: seen for kind, seen in one.items() if kind in kinds} for one in every]
+
+
+def joint(answer: Numbering, truth: tuple[Level, ...]) -> float:
+    """How probable the truth is at its least probable body."""
+    return min(
+        {one.level: one.confidence, **one.alternatives}.get(level, 0.0)
+        for one, level in zip(answer.levels, truth, strict=True)
+    )
+
+
+def test_what_the_picture_says_of_the_level_settles_a_chain_without_an_anchor() -> None:
+    levels = run(Level.T11, Level.L2)
+    read: list[Anchor] = [{"rank": RANK[level]} for level in levels]
+    without, withal = numbered(levels), numbered(levels, read)
+    assert chance(without, Level.L2) < 0.6
+    assert chance(withal, Level.L2) > chance(without, Level.L2) + 0.1
+
+
+@pytest.mark.parametrize("off", [-8.0, 8.0])
+def test_a_map_that_is_wildly_wrong_does_not_outvote_the_sacrum(off: float) -> None:
+    """Ten bodies read alike are one witness, and a wild one is worth nothing."""
+    levels = run(Level.T9, Level.L5)
+    read: list[Anchor] = [{"rank": RANK[level] + off} for level in levels]
+    read[-1]["sacrum_below"] = SACRUM
+    assert names(numbered(levels, read)) == levels
+    assert chance(numbered(levels, read), Level.L5) > 0.85
+
+
+def test_six_lumbar_bodies_above_the_sacrum_are_told_as_alternatives() -> None:
+    """Six bodies on the sacrum, no rib seen: most likely T12 to L5 with a rib missed, or L1 to L6."""
+    levels = (*run(Level.L1, Level.L5), Level.L6)
+    seen: list[Anchor] = [{"rib": NO_RIB} for _ in levels]
+    seen[-1]["sacrum_below"] = SACRUM
+    answer = numbered(levels, seen)
+    assert 0.15 < chance(answer, Level.L6) < 0.6
+    assert 0.4 < chance(answer, Level.L5) < 0.85
+    assert all(UNCERTAIN in flags for flags in answer.flags)
 
 
 @settings(max_examples=25)

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.steps.anchors import DENS, RIB, SACRUM, Surroundings, sacrum_in_section
+from pipelines.steps.anchors import (
+    BODY,
+    DENS,
+    DENS_ABOVE,
+    OTHER_BONE,
+    RIB,
+    SACRUM,
+    SACRUM_BELOW,
+    Surroundings,
+    sacrum_in_section,
+)
 from pipelines.steps.centre_line import COARSE_MM, find_centre_line, shrink
 from pipelines.steps.facts import FloatArray, Volume
 from pipelines.steps.instances import Sections, find_instances
@@ -131,24 +141,82 @@ def test_the_sacrum_is_seen_below_absent_or_out_of_view() -> None:
     """Bone of the sacrum below a body says so; none says no; a picture that ends says nothing."""
     sacrum = np.zeros((120, 90), np.float32)
     assert sacrum_in_section(sacrum, (50.0, 40.0), 1.0) == 0.0
-    sacrum[75:100, 35:60] = 1.0
-    assert sacrum_in_section(sacrum, (50.0, 40.0), 1.0) == 1.0
-    assert sacrum_in_section(sacrum[:70], (50.0, 40.0), 1.0) is None
+    sacrum[70:100, 35:60] = 1.0
+    assert sacrum_in_section(sacrum, (50.0, 40.0), 1.0) == pytest.approx(1.0, abs=0.02)
+    assert sacrum_in_section(sacrum[:66], (50.0, 40.0), 1.0) is None
 
 
-def test_surroundings_answer_in_probabilities_and_know_what_they_cannot_see() -> None:
-    """Ribs on both sides make a rib probable, their absence improbable; outside the picture there is no answer."""
-    tissue = np.zeros((7, 60, 60, 60), np.float32)
-    around, at = Surroundings(tissue), np.array([120.0, 120.0, 120.0])
-    bare = around.rib(at)
-    assert bare is not None
-    assert bare < 0.5
+def test_the_sacrum_one_vertebra_farther_down_is_not_the_next_bone() -> None:
+    """Below L4 the sacrum begins a whole vertebra later: seen, and no sign that L4 rests on it."""
+    sacrum = np.zeros((160, 90), np.float32)
+    sacrum[103:140, 35:60] = 1.0
+    assert sacrum_in_section(sacrum, (50.0, 40.0), 1.0, step_mm=36.0) < 0.05  # type: ignore[operator]
+    assert sacrum_in_section(sacrum, (86.0, 40.0), 1.0, step_mm=36.0) > 0.95  # type: ignore[operator]
+
+
+AT = np.array([120.0, 120.0, 120.0])
+"""The middle of maps of 60 voxels of 4 mm; it lies in slice 29 from the head."""
+
+
+def maps() -> FloatArray:
+    """Coarse maps without any bone."""
+    return np.zeros((7, 60, 60, 60), np.float32)
+
+
+def test_ribs_on_both_sides_make_a_rib_probable_and_their_absence_improbable() -> None:
+    tissue = maps()
+    around = Surroundings(tissue)
+    bare = around.rib(AT)
     tissue[RIB, 25:33, 30:36, 20:42] = 0.6
-    ribbed = around.rib(at)
+    ribbed = around.rib(AT)
+    assert bare is not None
     assert ribbed is not None
-    assert ribbed > 0.9
-    tissue[SACRUM, 35:45, 28:40, 26:34] = tissue[DENS, 16:26, 26:33, 29:32] = 1.0
-    assert around.sacrum_below(at) == pytest.approx(1.0)
-    assert around.c2_above(at) == pytest.approx(1.0)
-    assert around.sacrum_below(np.array([120.0, 120.0, 10.0])) is None
-    assert around.c2_above(np.array([120.0, 120.0, 235.0])) is None
+    assert bare < 0.5 < 0.9 < ribbed
+
+
+def test_the_iliac_wing_beside_the_last_lumbar_body_is_no_rib() -> None:
+    """Other bone beside the two bodies on the sacrum does not count as rib, higher up it may."""
+    tissue = maps()
+    tissue[OTHER_BONE, :, 30:36, 20:26] = tissue[OTHER_BONE, :, 30:36, 36:42] = 0.6
+    tissue[SACRUM, 46:60, 28:40, 26:34] = 1.0
+    places = [AT + np.array([0.0, 0.0, 36.0 * up]) for up in (2, 1, 0, -1)]
+    sights = Surroundings(tissue).of_chain(places, None)
+    assert [sight.rib is not None and sight.rib > 0.5 for sight in sights] == [True, True, False, False]
+
+
+def test_what_lies_beyond_the_chain_counts_only_where_it_begins_as_the_next_bone_does() -> None:
+    """S1 begins half a step below L5; C2 little more than a step above C3. One vertebra farther on is no sign."""
+    tissue = maps()
+    tissue[SACRUM, 34:50, 28:40, 26:34] = tissue[DENS, 16:25, 26:33, 29:32] = 1.0
+    around, up = Surroundings(tissue), np.array([0.0, 0.0, 1.0])
+    assert around.beyond(SACRUM_BELOW, AT, 36.0) > 0.95
+    assert around.beyond(SACRUM_BELOW, AT + 36.0 * up, 36.0) < 0.05
+    assert around.beyond(DENS_ABOVE, AT, 17.0) > 0.85
+    assert around.beyond(DENS_ABOVE, AT - 17.0 * up, 17.0) < 0.2
+    assert Surroundings(maps()).beyond(SACRUM_BELOW, AT) == 0.0
+
+
+def test_beyond_the_picture_there_is_no_answer() -> None:
+    around = Surroundings(maps())
+    assert around.beyond(SACRUM_BELOW, np.array([120.0, 120.0, 10.0])) is None
+    assert around.beyond(DENS_ABOVE, np.array([120.0, 120.0, 225.0])) is None
+    assert around.rib(np.array([120.0, 300.0, 120.0])) is None
+
+
+def test_the_level_is_read_where_there_is_body_and_nowhere_else() -> None:
+    """The level map is weighted by body: what it says beside a body does not count."""
+    tissue, level = maps(), np.full((60, 60, 60), 0.9, np.float32)
+    around = Surroundings(tissue, level)
+    assert around.rank(AT) is None
+    tissue[BODY, 27:33, 27:33, 27:33] = 1.0
+    level[27:33, 27:33, 27:33] = 17 / 22
+    assert around.rank(AT) == pytest.approx(17.0, abs=0.01)
+    assert Surroundings(tissue).rank(AT) is None
+
+
+def test_a_body_that_is_sacrum_says_so() -> None:
+    tissue = maps()
+    assert Surroundings(tissue).share(SACRUM, AT) == 0.5
+    tissue[SACRUM, 26:34, 26:34, 26:34] = 0.9
+    tissue[BODY, 26:34, 26:34, 26:34] = 0.1
+    assert Surroundings(tissue).share(SACRUM, AT) == pytest.approx(0.9)
