@@ -10,13 +10,13 @@ from pipelines.evaluation.calls import CallScore, Curves, PointScore
 from pipelines.evaluation.report import ImageScores
 from pipelines.evaluation.statistics import Estimate
 from pipelines.evaluation.tables import number
+from pipelines.evaluation.targets import HEADLINE_POINT
 
 LEFT, TOP, SIDE, FOOT = 44.0, 14.0, 220.0, 40.0
 """The plot is a square of `SIDE` with room for words left of it and below."""
 
 WIDE = 440.0
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-HEADLINE_POINT = "balanced"
 
 Point = tuple[float, float]
 

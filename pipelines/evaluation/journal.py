@@ -40,6 +40,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / PICTURES_FOLDER).mkdir(exist_ok=True)
         self.folder, self._version = folder, version
+        _end_last_line(folder / RECORDS_FILE)
         self._kept: dict[tuple[str, str], dict[str, Any]] = {}
         self.earlier = 0
         for line in _lines(folder / RECORDS_FILE):
@@ -84,6 +85,13 @@ def sha256_of_code(rooms: Iterable[Path]) -> str:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _end_last_line(file: Path) -> None:
+    """A line that was cut off must not swallow the next one."""
+    if file.exists() and not file.read_bytes().endswith(b"\n"):
+        with file.open("a", encoding="utf-8") as out:
+            out.write("\n")
 
 
 def _lines(file: Path) -> Iterable[dict[str, Any]]:

@@ -15,6 +15,10 @@ MISSED = "not-found"
 POSITIVE_GRADE = 2
 UNKNOWN = "not stated"
 
+SLICE_BANDS = ((1.25, "0 to 1.25 mm"), (2.0, "1.25 to 2 mm"), (3.0, "2 to 3 mm"), (5.0, "3 to 5 mm"))
+AGE_BANDS = ((49, "49 and under"), (64, "50 to 64"), (79, "65 to 79"))
+"""Upper bounds, included, with names that sort as they follow on one another."""
+
 
 @dataclass(frozen=True)
 class BodyRow:
@@ -158,12 +162,12 @@ Splitter = Callable[[BodyRow], str]
 
 def slice_band(about: Acquisition) -> str:
     """The band of slice thickness."""
-    return _band(about.slice_mm, ((1.25, "up to 1.25 mm"), (2.0, "to 2 mm"), (3.0, "to 3 mm"), (5.0, "to 5 mm")))
+    return _band(about.slice_mm, SLICE_BANDS, "over 5 mm")
 
 
 def age_band(about: Acquisition) -> str:
     """The band of age."""
-    return _band(about.age, ((49, "under 50"), (64, "50 to 64"), (79, "65 to 79")), "80 and over")
+    return _band(about.age, AGE_BANDS, "80 and over")
 
 
 SPLITS: dict[str, Splitter] = {
@@ -188,7 +192,7 @@ def split(rows: Sequence[BodyRow], by: Splitter) -> dict[str, list[BodyRow]]:
     return dict(sorted(parts.items(), key=lambda part: (order.index(part[0]) if part[0] in order else -1, part[0])))
 
 
-def _band(value: float | None, bounds: Sequence[tuple[float, str]], above: str = "over 5 mm") -> str:
+def _band(value: float | None, bounds: Sequence[tuple[float, str]], above: str) -> str:
     if value is None:
         return UNKNOWN
     return next((name for bound, name in bounds if value <= bound), above)

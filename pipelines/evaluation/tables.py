@@ -11,6 +11,7 @@ from pipelines.evaluation.paired import PairedScore
 from pipelines.evaluation.patients import Analysed, PatientScore, Spent
 from pipelines.evaluation.report import Evaluation, ImageScores, MaskScores
 from pipelines.evaluation.statistics import Estimate
+from pipelines.evaluation.targets import Target, mask_targets, real_targets, synthetic_targets
 
 MEANING = "what it is"
 """Heading of a last column that explains each row."""
@@ -44,9 +45,15 @@ def sections(told: Evaluation) -> tuple[Section, ...]:
     """All tables, by kind of case."""
     found = []
     if told.synthetic:
-        found.append(Section("synthetic", "Synthetic images with exact truth", _image_tables(told.synthetic)))
+        found.append(
+            Section(
+                "synthetic",
+                "Synthetic images with exact truth",
+                _image_tables(told.synthetic, synthetic_targets(told.synthetic)),
+            )
+        )
     if told.real:
-        found.append(Section("real", "CTs with an expert mask", _image_tables(told.real)))
+        found.append(Section("real", "CTs with an expert mask", _image_tables(told.real, real_targets(told.real))))
     if told.masks:
         found.append(Section("masks", "Masks with published grades, no network", _mask_tables(told.masks)))
     return tuple(found)
@@ -69,8 +76,9 @@ def number(value: float | None, form: str = ".3f") -> str:
     return NONE if value is None else format(value, form)
 
 
-def _image_tables(scores: ImageScores) -> tuple[Table, ...]:
+def _image_tables(scores: ImageScores, targets: Sequence[Target]) -> tuple[Table, ...]:
     tables = [
+        *_target_table(targets),
         _location_table("Found, named and measured: all images", scores.location),
         *(_location_table(f"The same, {name}", score) for name, score in scores.by_anchor.items() if _is_split(scores)),
     ]
@@ -103,7 +111,7 @@ def _mask_tables(scores: MaskScores) -> tuple[Table, ...]:
         ("T4 to L4", scores.t4_l4, scores.t4_l4_refitted),
         ("every graded level", scores.every_level, scores.every_level_refitted),
     )
-    return tuple(
+    told = tuple(
         table
         for name, fixed, refitted in kinds
         if fixed and refitted
@@ -112,6 +120,15 @@ def _mask_tables(scores: MaskScores) -> tuple[Table, ...]:
             _confusion_table(fixed.table, f", published grades, {name}, fixed rule"),
         )
     )
+    return (*_target_table(mask_targets(scores)), *told)
+
+
+def _target_table(targets: Sequence[Target]) -> tuple[Table, ...]:
+    """Nothing where there is no target."""
+    met = {True: "met", False: "FALLS SHORT", None: NONE}
+    rows = tuple((one.name, written(one.estimate), one.words, met[one.is_met]) for one in targets)
+    words = "Aims set before anything was measured. Whether one is met goes by the value; read its interval too."
+    return (Table("Against the targets", words, ("measure", "value [95 %] n", "target", ""), rows),) if rows else ()
 
 
 def _location_table(title: str, score: LocationScore) -> Table:

@@ -42,16 +42,15 @@ def write_case(folder: Path, name: str, grades: Mapping[Level, int], **about: An
     return folder / f"{name}.nii.gz"
 
 
-def finding(level: Level, at: int, probability: float | None = 0.01, grade: int | None = None) -> Finding:
-    """A finding on body number `at`; without a probability it is not graded. The grade follows the probability."""
+def finding(level: Level, at: int, probability: float | None = 0.01, ratio: float = 0.96) -> Finding:
+    """A finding on body number `at`; without a probability it is not graded, else grade 2 from a half on."""
     outline = ((2.0, 5.0), (8.0, 5.0), (8.0, 9.0))
     vertebra = Vertebra(
-        LevelEstimate(level, 1.0, {}), centre(at), Heights(25.0, 24.0, 25.0), (), Drawing(outline, ())
+        LevelEstimate(level, 1.0, {}), centre(at), Heights(25.0, 25.0 * ratio, 25.0), (), Drawing(outline, ())
     )
     if probability is None:
         return Finding(vertebra, None, None, None, None, Unsuitable(Reason.CUT_BY_FIELD_OF_VIEW))
-    given = grade if grade is not None else 2 * (probability >= 0.5)
-    return Finding(vertebra, Loss(0.04, 0.0), given, None, probability)
+    return Finding(vertebra, Loss(1 - ratio, 0.0), 2 * (probability >= 0.5), None, probability)
 
 
 def answer(*findings: Finding) -> Analysis:

@@ -133,11 +133,11 @@ def test_results_are_split_by_who_and_how(tmp_path: Path) -> None:
     write_case(tmp_path, "old-layout", NORMAL)
     hit, miss = answer(*chain(probabilities=[0.01, 0.9, 0.01, 0.01, 0.01])), answer(*chain())
     scores, _ = scored(tmp_path, {"thin": hit, "thick": miss, "old-layout": miss})
-    assert list(scores.splits["slice thickness"]) == ["not stated", "to 5 mm", "up to 1.25 mm"]
+    assert list(scores.splits["slice thickness"]) == ["0 to 1.25 mm", "3 to 5 mm", "not stated"]
     assert scores.splits["kernel"]["soft"].points[0].sensitivity.value == 1.0
     assert scores.splits["kernel"]["sharp"].points[0].sensitivity.value == 0.0
     assert set(scores.splits["sex"]) == {"F", "M", "not stated"}
-    assert set(scores.splits["age"]) == {"under 50", "80 and over", "not stated"}
+    assert set(scores.splits["age"]) == {"49 and under", "80 and over", "not stated"}
     assert list(scores.splits["level"]) == ["T12", "L1", "L2", "L3", "L4"]
     assert scores.splits["level"]["L1"].fractured == 2
 

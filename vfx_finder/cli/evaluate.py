@@ -34,6 +34,9 @@ MasksOnly = Annotated[bool, typer.Option("--masks-only", help="Judge masks alone
 FEW_IMAGES = 12
 """Up to so many images every body is printed; more fill a page, not a terminal."""
 
+MOST_COLUMNS = 6
+"""Wider tables are for the page."""
+
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -148,7 +151,8 @@ def _show(console: Console, evaluation: "Evaluation", results: "Results") -> Non
     for section in tables.sections(evaluation):
         console.rule(section.title)
         for table in section.tables:
-            console.print(_rendered(table))
+            if len(table.header) <= MOST_COLUMNS:
+                console.print(_rendered(table))
     for excluded in evaluation.excluded:
         console.print(f"[dim]not evaluated: {excluded.name}: {excluded.reason}[/dim]", highlight=False, markup=True)
     if evaluation.synthetic:
@@ -160,7 +164,7 @@ def _rendered(table: "tables.Table") -> Table:
     from pipelines.evaluation.tables import MEANING
 
     width = len(table.header) - (table.header[-1] == MEANING)
-    drawn = Table(*table.header[:width], title=table.title)
+    drawn = Table(*table.header[:width], title=table.title, title_justify="left")
     for row in table.rows:
         drawn.add_row(*row[:width])
     return drawn

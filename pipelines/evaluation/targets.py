@@ -1,0 +1,85 @@
+"""What was aimed for before anything was measured, beside what was reached; also where it falls short."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.evaluation.location import WITH_ANCHOR, WITHOUT_ANCHOR
+from pipelines.evaluation.patients import PatientPoint
+from pipelines.evaluation.report import ImageScores, MaskScores
+from pipelines.evaluation.statistics import Estimate
+
+HEADLINE_POINT = "balanced"
+"""The operating point that targets speak of."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One aim: `estimate` should be at least, or at most, `bound`."""
+
+    name: str
+    estimate: Estimate
+    bound: float
+    at_least: bool = True
+
+    @property
+    def words(self) -> str:
+        """The aim in words."""
+        return f"at {'least' if self.at_least else 'most'} {self.bound:g}"
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the value (not its interval) reaches the aim; None where there is no value."""
+        value = self.estimate.value
+        if value is None:
+            return None
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+def synthetic_targets(scores: ImageScores) -> tuple[Target, ...]:
+    """The aims for the synthetic validation set that these scores speak of."""
+    found: list[Target] = []
+    if with_anchor := scores.by_anchor.get(WITH_ANCHOR):
+        found.append(Target("identification rate, an anchor in view", with_anchor.identification_rate, 0.97))
+    if without := scores.by_anchor.get(WITHOUT_ANCHOR):
+        found.append(Target("level right or one off, no anchor in view", without.level_within_one, 0.97))
+    if point := _headline(scores.patients.points if scores.patients else ()):
+        found += [
+            Target(f"patients, {point.name}: sensitivity for grade 2 and above", point.sensitivity, 0.95),
+            Target(f"patients, {point.name}: specificity", point.specificity, 0.97),
+            Target(f"patients, {point.name}: mimics alone called", point.mimics_called, 0.05, at_least=False),
+        ]
+    found += [Target(f"loss of AUC, {pair.name}", pair.loss, 0.03, at_least=False) for pair in scores.paired]
+    if scores.calls:
+        found.append(
+            Target("calibration error per vertebra, T4 to L4", scores.calls.calibration_error, 0.03, at_least=False)
+        )
+    return tuple(found)
+
+
+def real_targets(scores: ImageScores) -> tuple[Target, ...]:
+    """The aims for real CTs with an expert mask."""
+    place = scores.location
+    return (
+        Target("bodies found", place.found, 1.0),
+        Target("false bodies inside the labelled span, per image", place.false_in_span_per_study, 0.0, at_least=False),
+        Target("min/max ratio, mean absolute error", place.ratio_error, 0.020, at_least=False),
+    )
+
+
+def mask_targets(scores: MaskScores) -> tuple[Target, ...]:
+    """The aims for measuring and rule alone, with thresholds fitted without the patient tested."""
+    if scores.t4_l4_refitted is None:
+        return ()
+    return (
+        Target("AUC, grade 2 and above, T4 to L4", scores.t4_l4_refitted.auc_grade2, 0.97),
+        Target("quadratic kappa, T4 to L4, thresholds refitted", scores.t4_l4_refitted.quadratic_kappa, 0.85),
+        Target(
+            "quadratic kappa, every graded level, thresholds refitted",
+            scores.every_level_refitted.quadratic_kappa,
+            0.85,
+        ),
+    )
+
+
+def _headline(points: Sequence[PatientPoint]) -> PatientPoint | None:
+    return next((point for point in points if point.name == HEADLINE_POINT), None)

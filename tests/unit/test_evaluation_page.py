@@ -1,0 +1,124 @@
+"""The page stands alone, says what it is not, and shows where things went wrong."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pipelines.evaluation.page import write_page
+from pipelines.evaluation.report import evaluation
+from pipelines.evaluation.rows import study_row
+from pipelines.evaluation.run import Plan, run
+from pipelines.evaluation.tables import MEASURES, sections
+from pipelines.evaluation.worst import worst_first, wrongs
+from tests.support.evaluations import LUMBAR, Told, answer, finding, refusal, write_case
+from vfx_finder.domain.spine import Level
+
+NORMAL = dict.fromkeys(LUMBAR, 0)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory):
+    """Four images: all right, a missed fracture, a false flag and false body, and one that was refused."""
+    folder = tmp_path_factory.mktemp("set")
+    write_case(folder, "right", {**NORMAL, Level.L1: 3}, contents="fractures", anchors=["sacrum"])
+    write_case(folder, "missed", {**NORMAL, Level.L1: 2}, contents="fractures", anchors=[])
+    write_case(folder, "false-<b>", NORMAL, contents="mimics", anchors=[])
+    write_case(folder, "refused", NORMAL, contents="normal", anchors=[])
+    right = [finding(level, at, 0.9 if level is Level.L1 else 0.01) for at, level in enumerate(LUMBAR)]
+    right[1] = finding(Level.L1, 1, 0.9, ratio=0.55)
+    missed = [finding(level, at) for at, level in enumerate(LUMBAR)]
+    answers = {
+        "right": answer(*right),
+        "missed": answer(*missed),
+        "false-<b>": answer(*right, finding(Level.L4, 3)),
+        "refused": refusal(),
+    }
+    return run([folder], Plan(lambda: Told(answers), folder / "kept"))
+
+
+@pytest.fixture(scope="module")
+def html(results, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_page(evaluation(results), results, tmp_path_factory.mktemp("page")).read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """Which elements stand in the page, and which never end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.ids += [told["id"]] if told.get("id") else []
+        self.targets += [told["href"]] if told.get("href") else []
+        if tag not in {"meta", "line", "circle", "image", "polygon", "polyline"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in {"line", "circle", "image", "polygon", "polyline"}:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_every_link_stays_on_it(html: str) -> None:
+    outline = Outline()
+    outline.feed(html)
+    assert outline.open == []
+    assert len(set(outline.ids)) == len(outline.ids)
+    inside = [target for target in outline.targets if target.startswith("#")]
+    assert {target.removeprefix("#") for target in inside} <= set(outline.ids)
+    assert all(target.startswith(("#", "data:")) for target in outline.targets)
+    assert not re.search(r"<script|src=|url\(|@import", html)
+
+
+def test_it_says_what_it_is_not(html: str) -> None:
+    assert "Research software" in html
+    assert "Synthetic: no clinical evidence" in html
+
+
+def test_the_worst_come_first_with_their_picture_and_names_are_escaped(html: str, results) -> None:
+    studies = [study_row(record) for record in results.images]
+    order = [studies[at].record.name for at in worst_first(studies)]
+    assert order == ["false-<b>", "refused", "missed"]
+    assert "false-&lt;b&gt;" in html
+    assert "false-<b>" not in html
+    assert html.count("data:image/png;base64,") == 2
+    assert 'class="outline outline-missed"' in html
+    assert 'class="outline outline-false"' in html
+    assert "L1 g0 (true 2)" in html
+
+
+def test_what_went_wrong_is_named_and_counted(results) -> None:
+    told = {record.name: {wrong.words: wrong.count for wrong in wrongs(study_row(record))} for record in results.images}
+    assert told["right"] == {}
+    assert told["missed"]["fracture not flagged"] == 1
+    assert (told["false-<b>"]["false flag"], told["false-<b>"]["false body"]) == (1, 1)
+    assert list(told["refused"]) == ["not analysed"]
+
+
+def test_no_figure_stands_without_its_n(results) -> None:
+    tables = [table for section in sections(evaluation(results)) for table in section.tables]
+    measures = [row for table in tables if table.header == MEASURES for row in table.rows]
+    assert len(measures) > 40
+    assert all(row[3].isdigit() for row in measures)
+    estimates = [
+        cell
+        for table in tables
+        if table.header != MEASURES
+        for row in table.rows
+        for cell in row
+        if re.match(r"-?\d\.\d{3} ", cell)
+    ]
+    assert len(estimates) > 10
+    assert all(re.search(r" n \d+$", cell) for cell in estimates)
+
+
+def test_a_target_is_met_or_falls_short_by_its_value(results) -> None:
+    (first, *_), *_ = (section.tables for section in sections(evaluation(results)))
+    verdicts = {row[0]: row[3] for row in first.rows}
+    assert verdicts["identification rate, an anchor in view"] == "met"
+    assert verdicts["patients, balanced: sensitivity for grade 2 and above"] == "FALLS SHORT"
+    assert verdicts["patients, balanced: mimics alone called"] == "FALLS SHORT"
