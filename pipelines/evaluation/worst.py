@@ -7,8 +7,8 @@ from pipelines.evaluation.patients import false_flags
 from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StudyRow, is_core, is_flagged
 from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 
-MOST = 20
-"""So many are shown with their picture."""
+MOST, LEAST = 20, 6
+"""At most so many are shown with their picture, and at least so many, whether anything is wrong or not."""
 
 LARGE_RATIO_ERROR = 0.08
 """Four times the target of the mean error: such a body was not measured where it is."""
@@ -45,10 +45,15 @@ def badness(study: StudyRow) -> float:
     return sum(wrong.weight * wrong.count for wrong in wrongs(study))
 
 
-def worst_first(studies: Sequence[StudyRow], most: int = MOST) -> list[int]:
-    """The numbers of the studies that went worst, at most so many, none in which nothing is wrong."""
-    bad = [(badness(study), at) for at, study in enumerate(studies)]
-    return [at for badly, at in sorted(bad, key=lambda one: (-one[0], one[1])) if badly][:most]
+def worst_first(studies: Sequence[StudyRow]) -> list[int]:
+    """The numbers of the studies that went worst, `LEAST` to `MOST` of them; among equals the worse measured first."""
+    order = sorted(range(len(studies)), key=lambda at: (-badness(studies[at]), -_largest_error(studies[at]), at))
+    bad = sum(badness(study) > 0 for study in studies)
+    return order[: max(LEAST, min(bad, MOST))]
+
+
+def _largest_error(study: StudyRow) -> float:
+    return max((abs(row.ratio_error or 0.0) for row in study.bodies), default=0.0)
 
 
 def _count(study: StudyRow, is_wrong: Callable[[BodyRow], bool]) -> int:

@@ -82,10 +82,10 @@ def test_it_says_what_it_is_not(html: str) -> None:
 def test_the_worst_come_first_with_their_picture_and_names_are_escaped(html: str, results) -> None:
     studies = [study_row(record) for record in results.images]
     order = [studies[at].record.name for at in worst_first(studies)]
-    assert order == ["false-<b>", "refused", "missed"]
+    assert order == ["false-<b>", "refused", "missed", "right"]
     assert "false-&lt;b&gt;" in html
     assert "false-<b>" not in html
-    assert html.count("data:image/png;base64,") == 2
+    assert html.count("data:image/png;base64,") == 3
     assert 'class="outline outline-missed"' in html
     assert 'class="outline outline-false"' in html
     assert "L1 g0 (true 2)" in html
