@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine",)
-WEIGHTS = {"ct_spine": ("coarse.safetensors", "fine.safetensors")}
+WEIGHTS = {"ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors")}
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ def load(device: str | None = None) -> Models:
     from monai.bundle import ConfigParser
     from safetensors.torch import load_file
 
-    from models.runner import CtSpine
+    from models.runner import CtSpine, Networks
 
     version = check("ct_spine")
     parser = ConfigParser()
     parser.read_config(SHELF / "ct_spine" / "configs" / "inference.json")
     nets = []
-    for part, name in zip(("coarse", "fine"), WEIGHTS["ct_spine"], strict=True):
+    for part, name in zip(("coarse", "fine", "look"), WEIGHTS["ct_spine"], strict=True):
         net = parser.get_parsed_content(f"{part}_net")
         net.load_state_dict(load_file(SHELF / "ct_spine" / "models" / name))
         nets.append(net)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Models(CtSpine(nets[0], nets[1], version, chosen))
+    return Models(CtSpine(Networks(*nets), version, chosen))

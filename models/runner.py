@@ -37,14 +37,24 @@ class FineMaps:
     offset: FloatArray
 
 
+@dataclass(frozen=True)
+class Networks:
+    """The three networks of the ct_spine bundle."""
+
+    coarse: nn.Module
+    fine: nn.Module
+    look: nn.Module
+
+
 class CtSpine:
     """The ct_spine bundle, ready to run on CPU or GPU."""
 
-    def __init__(self, coarse: nn.Module, fine: nn.Module, version: ModelVersion, device: str) -> None:
+    def __init__(self, nets: Networks, version: ModelVersion, device: str) -> None:
         self.version = version
         self._device = torch.device(device)
-        self._coarse = _placed(coarse, self._device, torch.channels_last_3d)
-        self._fine = _placed(fine, self._device, torch.channels_last)
+        self._coarse = _placed(nets.coarse, self._device, torch.channels_last_3d)
+        self._fine = _placed(nets.fine, self._device, torch.channels_last)
+        self._look = _placed(nets.look, self._device, torch.channels_last)
 
     def coarse(self, hu: FloatArray) -> CoarseMaps:
         """Coarse maps of a 4 mm volume [Z, Y, X] in HU (head to foot, front to back, right to left)."""
@@ -59,6 +69,11 @@ class CtSpine:
         out = torch.cat([self._run(self._fine, section[None], FINE_MULTIPLE) for section in sections])
         tissue, heat, offset = out.split((FINE_CLASSES, 1, 2), 1)
         return FineMaps(tissue.softmax(1).numpy(), heat[:, 0].numpy(), (offset * OFFSET_MM).numpy())
+
+    def look(self, hu: FloatArray) -> FloatArray:
+        """Probability [N, 3, H, W] of the one body that each patch [N, 3, H, W] in HU (0.8 mm) is about."""
+        patches = torch.from_numpy(np.ascontiguousarray(hu, np.float32))
+        return self._run(self._look, patches, FINE_MULTIPLE).sigmoid().numpy()
 
     @torch.inference_mode()
     def _run(self, net: nn.Module, image: Tensor, multiple: int) -> Tensor:

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from models.catalogue import SHELF, card, sha256
 
-PARTS = {"block": "coarse.safetensors", "section": "fine.safetensors"}
+PARTS = {"block": "coarse.safetensors", "section": "fine.safetensors", "look": "look.safetensors"}
 
 
 def export(folder: Path, bundle: str, version: str) -> Path:

@@ -1,11 +1,11 @@
 """The heights of one vertebral body from several parallel sections: one bad plane does not decide."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.steps.facts import Body, FloatArray, SagittalStack
+from pipelines.steps.facts import Body, FloatArray, Look, SagittalStack
 from pipelines.steps.section import Floats, SectionMeasure, find_stance, measure_section
 from vfx_finder.domain.spine import Drawing, Heights, Point
 
@@ -45,9 +45,31 @@ class BodyMeasure:
 
 
 def measure_body(body: Body, stack: SagittalStack) -> BodyMeasure | None:
-    """Measure a body in every plane and take the median of each height; None where no plane can be measured."""
+    """Measure a body in every plane and take the median of each height; None where no plane can be measured.
+
+    Where there was a second look the body is measured there, and what is drawn is carried back to the stack.
+    """
+    if body.look is not None and (measure := _measure_look(body.look, stack.mm_per_pixel)):
+        return measure
     centre = (body.centre[0] - body.corner[0], body.centre[1] - body.corner[1])
     return measure_planes(body.mask, stack.mm_per_pixel, centre, body.corner)
+
+
+def _measure_look(look: Look, stack_mm: float) -> BodyMeasure | None:
+    size = look.mask.shape[1:]
+    measure = measure_planes(look.mask, look.mm_per_pixel, ((size[0] - 1) / 2, (size[1] - 1) / 2))
+    if measure is None:
+        return None
+
+    def shown(point: Point) -> Point:
+        row, col = look.to_stack((point[1], point[0]), stack_mm)
+        return col, row
+
+    drawing = Drawing(
+        outline=tuple(shown(point) for point in measure.drawing.outline),
+        height_lines=tuple((shown(upper), shown(lower)) for upper, lower in measure.drawing.height_lines),
+    )
+    return replace(measure, drawing=drawing, centre=look.to_stack(measure.centre, stack_mm))
 
 
 def measure_planes(
