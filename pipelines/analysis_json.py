@@ -56,6 +56,7 @@ def _vertebra(finding: Finding) -> Document:
         "level": level.level.value,
         "level_confidence": float(level.confidence),
         "level_alternatives": {other.value: float(share) for other, share in level.alternatives.items()},
+        "level_words": level.words,
         "centre_mm": [float(value) for value in vertebra.centre_mm],
         "heights_mm": _heights(vertebra.heights),
         "ratios": _ratios(vertebra.heights),

@@ -22,6 +22,7 @@ from pipelines.steps.volume import read_volume
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
 from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 from vfx_finder.domain.spine import LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
@@ -182,14 +183,15 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
 def _vertebra(
     body: Body, measure: BodyMeasure | None, level: LevelEstimate, remarks: tuple[str, ...], stack: SagittalStack
 ) -> Vertebra:
-    """A cut body has no heights: what is in view of it is not its height."""
+    """A cut body has no heights: what is in view of it is not its height. Nor has one that is probably no vertebra."""
     cut = (CUT,) if body.cut else ()
     flags = (*cut, *body.flags, *(measure.flags if measure else ()), *remarks)
     row, column = measure.centre if measure and not body.cut else body.centre
+    has_heights = measure is not None and not body.cut and NO_VERTEBRA not in remarks
     return Vertebra(
         level=level,
         centre_mm=stack.to_lps(row, column),
-        heights=measure.heights if measure and not body.cut else None,
+        heights=measure.heights if measure and has_heights else None,
         flags=tuple(dict.fromkeys(flags)),
         drawing=measure.drawing if measure else None,
     )

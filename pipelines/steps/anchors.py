@@ -91,7 +91,7 @@ def sacrum_in_section(
     landmark, row, col = FINE_SACRUM_BELOW, round(centre[0]), round(centre[1])
     front, back = (col + int(edge / mm_per_pixel) for edge in landmark.back)
     amount = sacrum[row:, max(front, 0) : max(back, 0)].sum(axis=1) * mm_per_pixel
-    distance = np.arange(len(amount)) * mm_per_pixel / unit_of(landmark, step_mm)
+    distance = np.asarray(np.arange(len(amount)) * mm_per_pixel / unit_of(landmark, step_mm), np.float64)
     return next_bone(np.asarray(amount, np.float64), distance, landmark)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding, PatientSummary
 from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import GRADED_LEVELS, Heights, Level, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -75,6 +76,8 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
 
 def _unsuitable(vertebra: Vertebra) -> Unsuitable | None:
     level = vertebra.level.level
+    if NO_VERTEBRA in vertebra.flags:
+        return Unsuitable(Reason.NOT_A_VERTEBRA, "This is probably no vertebra; the others count without it.")
     if level not in genant.LEVELS_WITH_GRADE:
         return Unsuitable(Reason.OUTSIDE_GRADED_LEVELS, f"{level} is not graded: only T4 to L5 are.")
     if CUT in vertebra.flags:

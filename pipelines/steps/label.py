@@ -15,19 +15,14 @@ from pipelines.steps.chain_evidence import expected_mm, from_rank, from_sight, f
 from pipelines.steps.facts import Body, SagittalStack
 from pipelines.steps.false_bodies import log_evidence, relative_area, ways_to_read
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Ints, hypotheses
+from vfx_finder.domain.numbering import CROWDED, MISSING_ABOVE, NO_VERTEBRA, TRANSITIONAL
+from vfx_finder.domain.numbering import LEVEL_UNCERTAIN as UNCERTAIN
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, LevelEstimate
 
-CERTAIN = 0.9
-"""Below this probability a level is called uncertain."""
+__all__ = ["CROWDED", "MISSING_ABOVE", "NO_VERTEBRA", "TRANSITIONAL", "UNCERTAIN", "Numbering", "number"]
 
 ALTERNATIVE = 0.01
 """Alternatives of this probability and more are told."""
-
-TRANSITIONAL = "transitional-anatomy"
-UNCERTAIN = "level-uncertain"
-MISSING_ABOVE = "missing-vertebra-above"
-CROWDED = "spacing-implausible"
-NO_VERTEBRA = "probably-no-vertebra"
 
 GAP = 1.4
 """A distance this many times its neighbours' may hide a missed body. The distances then decide how many, which turns
@@ -52,7 +47,8 @@ class Numbering:
     thoracic and five lumbar bodies. "missing-vertebra-above": the gap above seems to hide a body that was not found.
     "spacing-implausible": much closer to a neighbour than two vertebrae can be, or beside a body that is probably no
     vertebra. "probably-no-vertebra": the chain is
-    better explained without this body; its level says what it would be if it were one, with how probable that is.
+    better explained without this body; its level is the
+    free one it would most probably have, with how probable that is.
     """
 
     levels: tuple[LevelEstimate, ...]
@@ -108,7 +104,8 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     shares = _shares(levels, chances)
     agreement = shares[np.arange(len(bodies)), levels].sum(axis=1)
     chosen = int(np.argmax(agreement + 1e-6 * chances))
-    estimates = tuple(_estimate(at, row) for at, row in zip(levels[chosen].tolist(), shares, strict=True))
+    names = _named(levels[chosen].tolist(), shares)
+    estimates = tuple(_estimate(at, row) for at, row in zip(names, shares, strict=True))
     return Numbering(estimates, _flags(estimates, _chain_remarks(readings, chosen, len(bodies))))
 
 
@@ -175,9 +172,16 @@ def _shares(levels: Ints, chances: Floats) -> Floats:
     return shares
 
 
+def _named(levels: Sequence[int], shares: Floats) -> list[int]:
+    """The chosen levels; a body that is left out (-1) gets the one it would most probably have that is still free."""
+    named = list(levels)
+    for n, level in enumerate(named):
+        free = np.setdiff1d(np.arange(len(HEAD_TO_FOOT)), named)
+        named[n] = level if level >= 0 else int(free[np.argmax(shares[n, free])])
+    return named
+
+
 def _estimate(at: int, shares: Floats) -> LevelEstimate:
-    """The estimate of a body with level `at` in the chosen numbering, -1 for one that is left out there."""
-    at = at if at >= 0 else int(np.argmax(shares[:-1]))
     others = {
         HEAD_TO_FOOT[other]: float(shares[other])
         for other in np.argsort(-shares[:-1]).tolist()
@@ -215,7 +219,6 @@ def _crowded(expected: Floats, distances: Floats) -> set[int]:
 
 def _flags(estimates: Sequence[LevelEstimate], remarks: dict[str, set[int]]) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        ((UNCERTAIN,) if one.confidence < CERTAIN else ())
-        + tuple(remark for remark, bodies in remarks.items() if at in bodies)
+        ((UNCERTAIN,) if not one.is_sure else ()) + tuple(remark for remark, bodies in remarks.items() if at in bodies)
         for at, one in enumerate(estimates)
     )

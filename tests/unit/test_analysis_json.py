@@ -18,7 +18,7 @@ from vfx_finder.domain.study import Reason, Unsuitable
 
 EXAMPLE = """
 {"schema": "vfx-finder/analysis/1", "modality": "CT", "unsuitable": null,
- "vertebrae": [{"level": "L1", "level_confidence": 0.97, "level_alternatives": {"T12": 0.03},
+ "vertebrae": [{"level": "L1", "level_confidence": 0.97, "level_alternatives": {"T12": 0.03}, "level_words": "L1",
    "centre_mm": [0.0, 0.0, 0.0], "heights_mm": {"anterior": 18.0, "middle": 20.0, "posterior": 25.0},
    "ratios": {"min_max": 0.72, "anterior_posterior": 0.72, "middle_posterior": 0.80},
    "loss": {"own": 0.25, "expected": 0.22}, "grade": 2, "deformity": "wedge",

@@ -4,7 +4,16 @@ import pytest
 
 from vfx_finder.domain.study import Reason
 
-OF_A_VERTEBRA = {Reason.CUT_BY_FIELD_OF_VIEW, Reason.NOT_MEASURABLE, Reason.OUTSIDE_GRADED_LEVELS}
+OF_A_VERTEBRA = {
+    Reason.CUT_BY_FIELD_OF_VIEW,
+    Reason.NOT_MEASURABLE,
+    Reason.OUTSIDE_GRADED_LEVELS,
+    Reason.NOT_A_VERTEBRA,
+    Reason.PLANES_DISAGREE,
+    Reason.METAL,
+    Reason.CEMENT,
+    Reason.TOO_THICK_FOR_MILD,
+}
 
 
 def test_no_reason_is_without_words() -> None:

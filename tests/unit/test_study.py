@@ -55,6 +55,22 @@ def test_a_wedged_vertebra_is_a_moderate_fracture(ct: list[Path], monkeypatch: p
     assert worst.deformity == "wedge"
 
 
+def test_a_body_that_is_probably_none_is_listed_with_its_reason_and_decides_nothing(
+    ct: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second outline in the middle of a vertebra: told, never graded, and the others keep their numbers."""
+    clean = bodies_of(HEALTHY)
+    twin = replace(clean.bodies[2], centre=(clean.bodies[2].centre[0] + 12.0, clean.bodies[2].centre[1]))
+    doubled = Located(clean.stack, (*clean.bodies[:3], twin, *clean.bodies[3:]))
+    before, after = (analysed(ct, answer, monkeypatch) for answer in (clean, doubled))
+    false = [one for one in after.findings if one.unsuitable and one.unsuitable.reason is Reason.NOT_A_VERTEBRA]
+    assert len(false) == 1
+    assert (false[0].grade, false[0].vertebra.heights) == (None, None)
+    assert false[0].vertebra.drawing is not None
+    kept = [one.vertebra.level.level for one in after.findings if one is not false[0]]
+    assert kept == [one.vertebra.level.level for one in before.findings]
+
+
 def test_two_bodies_are_a_spine(ct: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     located = bodies_of(HEALTHY[:2])
     monkeypatch.setattr("pipelines.study.number", _lumbar)

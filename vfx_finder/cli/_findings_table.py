@@ -41,7 +41,7 @@ def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
     level, heights = finding.vertebra.level, finding.vertebra.heights
     probability = finding.probability_grade2plus
     return (
-        level.level.value,
+        level.words,
         f"{level.confidence:.0%}",
         _millimetres(heights),
         f"{heights.min_max:.2f}" if heights else "",

@@ -1,12 +1,13 @@
 """What a report must say, what it must not, and what this software may be used for."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfx_finder.domain.finding import Deformity
 from vfx_finder.domain.referral import REFERRED_FROM_GRADE, Eligibility, Route, route
 from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
-from vfx_finder.domain.spine import HEAD_TO_FOOT
+from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
 
 RESEARCH_ONLY = "Research software: not validated, not a medical device, not for clinical use."
 """Stands on every page, in README and in every report draft until the software is validated."""
@@ -51,15 +52,17 @@ class WordingProblem:
     words: str = ""
 
 
-def report_text(outcome: ReviewOutcome, eligible: Eligibility) -> str:
+def report_text(outcome: ReviewOutcome, eligible: Eligibility, doubts: Mapping[Level, str] | None = None) -> str:
     """A draft for the radiologist's report: what was confirmed, where, how severe, and what to do about it.
 
     Follows what RCR and ROS ask of a report (RCR BFCR(21)5 2021, AuditLive): the bones are commented on, the words
-    "vertebral fracture", number, level, Genant grade, and a recommendation. It always passes `check_wording`.
+    "vertebral fracture", number, level, Genant grade, and a recommendation. It always passes `check_wording`. `doubts`
+    holds, for a level that is not certain, how it is told ("L1, or T12 (31 %)").
     """
     if not outcome.fractures:
         return _nothing_confirmed(outcome)
-    lines = [_headline(outcome), *(_line(fracture) for fracture in outcome.fractures), _advice(outcome, eligible)]
+    found = [_line(fracture, (doubts or {}).get(fracture.level, "")) for fracture in outcome.fractures]
+    lines = [_headline(outcome), *found, _advice(outcome, eligible)]
     return "\n".join([*lines, RESEARCH_ONLY])
 
 
@@ -76,9 +79,10 @@ def _headline(outcome: ReviewOutcome) -> str:
     return f"Bones: {outcome.fracture_count} vertebral fractures. Each vertebral fracture by level:"
 
 
-def _line(fracture: ConfirmedFracture) -> str:
+def _line(fracture: ConfirmedFracture, doubt: str) -> str:
     shape = f", {_SHAPES[fracture.deformity]}" if fracture.deformity else ""
-    return f"{fracture.level}: {GRADE_WORDS[fracture.grade]} vertebral fracture, Genant grade {fracture.grade}{shape}."
+    words = f"{GRADE_WORDS[fracture.grade]} vertebral fracture, Genant grade {fracture.grade}{shape}."
+    return f"{fracture.level}: {words}" + (f" Level not certain: {doubt}." if doubt else "")
 
 
 _SHAPES: dict[Deformity, str] = {

@@ -80,6 +80,12 @@ class Heights:
         return self.middle / self.posterior
 
 
+SURE_OF_LEVEL = 0.9
+"""Below this probability a level is never told without its alternatives."""
+
+_ALTERNATIVES_TOLD = 2
+
+
 @dataclass(frozen=True)
 class LevelEstimate:
     """The most probable level of a vertebra, its probability, and every alternative of 1 % or more."""
@@ -87,6 +93,22 @@ class LevelEstimate:
     level: Level
     confidence: float
     alternatives: dict[Level, float]
+
+    @property
+    def is_sure(self) -> bool:
+        """Probable enough to be told alone."""
+        return self.confidence >= SURE_OF_LEVEL
+
+    @property
+    def others(self) -> str:
+        """The most probable alternatives in words, "or T12 (31 %)"; empty where there is none."""
+        ranked = sorted(self.alternatives.items(), key=lambda item: -item[1])[:_ALTERNATIVES_TOLD]
+        return " ".join(f"or {level} ({100 * share:.0f} %)" for level, share in ranked)
+
+    @property
+    def words(self) -> str:
+        """The level as it is told: "L1", or "L1, or T12 (31 %)" where it is not sure."""
+        return self.level.value if self.is_sure or not self.others else f"{self.level}, {self.others}"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ class Reason(StrEnum):
     CUT_BY_FIELD_OF_VIEW = "cut-by-field-of-view"
     NOT_MEASURABLE = "not-measurable"
     OUTSIDE_GRADED_LEVELS = "outside-graded-levels"
+    NOT_A_VERTEBRA = "probably-no-vertebra"
+    PLANES_DISAGREE = "planes-disagree-strongly"
+    METAL = "metal"
+    CEMENT = "cement"
+    TOO_THICK_FOR_MILD = "slices-too-thick-for-grade-1"
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,9 @@ def strip(grades: Mapping[Level, int], seen: Collection[Level] = ()) -> Strip:
     return Strip(tuple(cells), x, _TOP + _FULL + 12, in_words(grades))
 
 
-def in_words(grades: Mapping[Level, int]) -> str:
-    """Fractures from head to foot, "T12 grade 2, L1 grade 3"."""
+def in_words(grades: Mapping[Level, int], told: Mapping[Level, str] | None = None) -> str:
+    """Fractures from head to foot, "T12 grade 2, L1 grade 3"; `told` has other words for a level that is not sure."""
     order = list(Level)
     found = sorted((item for item in grades.items() if item[1] > 0), key=lambda item: order.index(item[0]))
-    return ", ".join(f"{level} grade {grade}" for level, grade in found) or "no fracture"
+    named = told or {}
+    return ", ".join(f"{named.get(level, level)} grade {grade}" for level, grade in found) or "no fracture"

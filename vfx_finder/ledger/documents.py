@@ -90,16 +90,20 @@ def _finding(row: Document) -> Finding:
 
 
 def _vertebra(row: Document) -> Vertebra:
-    level = row["level"]
     x, y, z = row["centre_mm"]
-    alternatives = {Level(name): probability for name, probability in level["alternatives"].items()}
     return Vertebra(
-        level=LevelEstimate(Level(level["level"]), level["confidence"], alternatives),
+        level=level_of(row["level"]),
         centre_mm=(x, y, z),
         heights=Heights(**row["heights"]) if row["heights"] else None,
         flags=tuple(row["flags"]),
         drawing=_drawing(row["drawing"]) if row["drawing"] else None,
     )
+
+
+def level_of(row: Document) -> LevelEstimate:
+    """The level of one vertebra, its probability and its alternatives."""
+    alternatives = {Level(name): probability for name, probability in row["alternatives"].items()}
+    return LevelEstimate(Level(row["level"]), row["confidence"], alternatives)
 
 
 def _drawing(row: Document) -> Drawing:

@@ -12,7 +12,7 @@ from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
 from vfx_finder.domain.operating_point import OperatingPoint
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger.documents import Document, analysis_of, operating_point_of
+from vfx_finder.ledger.documents import Document, analysis_of, level_of, operating_point_of
 from vfx_finder.ledger.models import (
     AnalysisRecord,
     AuditEvent,
@@ -24,6 +24,7 @@ from vfx_finder.ledger.models import (
 )
 from vfx_finder.ledger.models.case import NOT_ANALYSED
 from vfx_finder.ledger.models.referral import OPEN
+from vfx_finder.ledger.priors import EarlierStudy, earlier_study
 
 WAITING_JOBS = ("todo", "doing")
 
@@ -39,6 +40,14 @@ def grades_found(case_ids: Iterable[int]) -> dict[int, dict[Level, int]]:
     records = AnalysisRecord.objects.filter(case_id__in=list(case_ids), generation=F("case__generation"))
     found = records.values_list("case_id", "document__findings")
     return {case_id: {_level(row): row["grade"] for row in rows if row["grade"] is not None} for case_id, rows in found}
+
+
+def levels_in_doubt(case_ids: Iterable[int]) -> dict[int, dict[Level, str]]:
+    """By study: every level of the present analysis that is not sure, and how it is told."""
+    records = AnalysisRecord.objects.filter(case_id__in=list(case_ids), generation=F("case__generation"))
+    found = records.values_list("case_id", "document__findings")
+    told = {case_id: [level_of(row["vertebra"]["level"]) for row in rows] for case_id, rows in found}
+    return {case_id: {one.level: one.words for one in levels if not one.is_sure} for case_id, levels in told.items()}
 
 
 def _level(finding: Document) -> Level:
@@ -79,7 +88,7 @@ def counts_by_state() -> dict[CaseState, int]:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """One study with everything that is known of it."""
+    """One study with everything that is known of it; `earlier` is what it is compared with."""
 
     case: Case
     owner: str
@@ -89,6 +98,7 @@ class StudyFile:
     referrals: tuple[Referral, ...]
     instances: int
     events: tuple[AuditEvent, ...]
+    earlier: EarlierStudy | None = None
 
 
 def study(case_id: int) -> StudyFile | None:
@@ -106,6 +116,7 @@ def study(case_id: int) -> StudyFile | None:
         referrals=tuple(case.referrals.order_by("-opened_at")),
         instances=case.instances.count(),
         events=tuple(case.events.select_related("user").order_by("at", "pk")),
+        earlier=earlier_study(case) if record else None,
     )
 
 

@@ -46,6 +46,12 @@ class Row:
         return bool(self.grade) and not self.is_rejected
 
     @property
+    def level_words(self) -> str:
+        """The level as it is told: with its alternatives while it is the software's and not sure."""
+        estimate = self.finding.vertebra.level
+        return estimate.words if self.level is estimate.level else self.level.value
+
+    @property
     def is_changed(self) -> bool:
         """Differs from what the software proposed."""
         estimate = self.finding.vertebra.level.level
@@ -91,6 +97,11 @@ class Draft:
             return self
         order = _numbering(self.rows)
         return Draft(tuple(replace(row, level=order[order.index(row.level) + by]) for row in self.rows))
+
+    @property
+    def doubts(self) -> dict[Level, str]:
+        """How the level of a fracture is told where it is not sure and the reader has not set it."""
+        return {row.level: row.level_words for row in self.fractures if row.level_words != row.level}
 
     def outcome(self) -> ReviewOutcome:
         """What the draft adds up to, also while it has problems."""

@@ -45,8 +45,8 @@ class SignedRow:
     went_to: str
 
 
-def waiting_row(case: Case, grades: Mapping[Level, int], now: datetime) -> WaitingRow:
-    """`grades` are those of every graded level, fractured or not."""
+def waiting_row(case: Case, grades: Mapping[Level, int], told: Mapping[Level, str], now: datetime) -> WaitingRow:
+    """`grades` are those of every graded level, fractured or not; `told` is how a level is told that is not sure."""
     probability = case.probability_grade2plus
     return WaitingRow(
         id=case.pk,
@@ -55,7 +55,7 @@ def waiting_row(case: Case, grades: Mapping[Level, int], now: datetime) -> Waiti
         study=study_name(case),
         study_date=written_date(case.StudyDate),
         max_grade=case.max_grade or 0,
-        found=in_words(grades),
+        found=in_words(grades, told),
         strip=strip(grades, seen=grades.keys()),
         probability=f"{100 * probability:.0f} %" if probability is not None else "–",
         waiting=elapsed(now - (case.finished_at or now)),

@@ -1,10 +1,11 @@
 """The study page as plain words and numbers, ready for the template."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.guidance import report_text
+from vfx_finder.domain.numbering import LEVEL_UNCERTAIN, NO_VERTEBRA, numbering_remarks
 from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
 from vfx_finder.domain.review import RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
@@ -12,12 +13,13 @@ from vfx_finder.domain.study import Reason
 from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person, plain_date, written_date
 from vfx_finder.figures.sagittal import Figure, Mark, figure
+from vfx_finder.figures.since import ShownChange, ShownComparison
 from vfx_finder.ledger.models import SignedReview
 from vfx_finder.ledger.queries import StudyFile
+from vfx_finder.reading.comparison import compared
 from vfx_finder.reading.draft import Draft, Row
 
-_SURE = 0.9
-_SHOWN_BESIDE_LEVEL = "level-uncertain"
+_UNSURE_MARK = "?"
 _GRADES = (0, 1, 2, 3)
 _FLAG_WORDS: Mapping[str, str] = {
     "cut-by-field-of-view": "cut by field of view",
@@ -28,6 +30,7 @@ _WHY_NOT: Mapping[Reason, str] = {
     Reason.CUT_BY_FIELD_OF_VIEW: "Cut by the field of view: not graded",
     Reason.NOT_MEASURABLE: "Could not be measured",
     Reason.OUTSIDE_GRADED_LEVELS: "Outside T4 to L4: not graded",
+    Reason.NOT_A_VERTEBRA: "Probably no vertebra: not graded, not numbered",
 }
 
 
@@ -86,9 +89,11 @@ class StudyPage:
     waiting: Waiting
     rows: "tuple[ShownRow, ...]"
     density: ShownDensity | None
+    since: ShownComparison | None
     reasons: tuple[RejectReason, ...]
     figure: Figure | None
     report: str
+    numbering: tuple[str, ...]
     problems: tuple[str, ...]
     will_sign: str
     route: str
@@ -101,6 +106,7 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
     case, analysis = file.case, file.analysis
     who = person(patient_of(case), case.StudyDate)
     eligible, reached = eligibility(who.age), draft.outcome()
+    earlier = compared(file, draft)
     picture = analysis.picture if analysis else None
     state = CaseState(case.state)
     return StudyPage(
@@ -116,11 +122,13 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         is_open=state is CaseState.AWAITING_REVIEW,
         closed_because=_closed_because(file),
         waiting=waiting,
-        rows=shown_rows(draft),
+        rows=shown_rows(draft, earlier.changes if earlier else ()),
+        since=earlier,
         density=_density(file, draft),
         reasons=tuple(RejectReason),
         figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
-        report=report_text(reached, eligible) if state in _WITH_A_REPORT else "",
+        report=report_text(reached, eligible, draft.doubts) if state in _WITH_A_REPORT else "",
+        numbering=numbering_remarks([row.finding.vertebra for row in draft.rows]),
         problems=draft.problems,
         will_sign=will_sign(draft),
         route=_will_go(reached, eligible),
@@ -188,12 +196,17 @@ class ShownRow:
     flags: tuple[str, ...]
     css: str
     caption: str
+    change: ShownChange | None = None
 
 
-def shown_rows(draft: Draft) -> tuple[ShownRow, ...]:
-    """The draft from head to foot, as the table shows it."""
+def shown_rows(draft: Draft, changes: Sequence[ShownChange] = ()) -> tuple[ShownRow, ...]:
+    """The draft from head to foot, as the table shows it, each with its change since an earlier study."""
     worst = draft.worst_index
-    return tuple(_shown(row, row.index == worst) for row in draft.rows)
+    beside = changes or [None] * len(draft.rows)
+    return tuple(
+        replace(_shown(row, row.index == worst), change=change)
+        for row, change in zip(draft.rows, beside, strict=True)
+    )
 
 
 def marks(draft: Draft) -> tuple[Mark, ...]:
@@ -201,7 +214,7 @@ def marks(draft: Draft) -> tuple[Mark, ...]:
     return tuple(
         Mark(
             row.index,
-            row.level,
+            _drawn_level(row),
             row.grade,
             row.finding.vertebra.drawing,
             row.finding.vertebra.heights,
@@ -209,6 +222,13 @@ def marks(draft: Draft) -> tuple[Mark, ...]:
         )
         for row in draft.rows
     )
+
+
+def _drawn_level(row: Row) -> str:
+    """Short enough for the gutter: "L1", "L1?" where it is not sure, "?" for what is probably no vertebra."""
+    if NO_VERTEBRA in row.finding.vertebra.flags and not row.is_changed:
+        return _UNSURE_MARK
+    return row.level if row.level_words == row.level else f"{row.level}{_UNSURE_MARK}"
 
 
 def will_sign(draft: Draft) -> str:
@@ -230,8 +250,8 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         level=row.level,
         level_choices=tuple(Level),
         confidence=_percent(estimate.confidence),
-        alternatives=_alternatives(row),
-        level_unsure=estimate.confidence < _SURE,
+        alternatives=estimate.others,
+        level_unsure=not estimate.is_sure,
         measured=heights is not None,
         anterior=f"{heights.anterior:.1f}" if heights else "",
         middle=f"{heights.middle:.1f}" if heights else "",
@@ -259,12 +279,6 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %"
 
 
-def _alternatives(row: Row) -> str:
-    estimate = row.finding.vertebra.level
-    others = sorted(estimate.alternatives.items(), key=lambda item: -item[1])[:2]
-    return "or " + ", ".join(f"{level} {_percent(p)}" for level, p in others if p >= 0.01) if others else ""
-
-
 def _why_not(row: Row) -> str:
     unsuitable = row.finding.unsuitable
     return _WHY_NOT.get(unsuitable.reason, unsuitable.detail) if unsuitable else "Not measured"
@@ -280,7 +294,7 @@ def _flags(row: Row) -> tuple[str, ...]:
         + tuple(
             _FLAG_WORDS.get(flag, flag.replace("-", " "))
             for flag in row.finding.vertebra.flags
-            if flag != _SHOWN_BESIDE_LEVEL
+            if flag != LEVEL_UNCERTAIN
         )
     )
 
@@ -299,5 +313,7 @@ def _css(row: Row) -> str:
 def _caption(row: Row, heights: Heights | None) -> str:
     said = "rejected" if row.is_rejected else "not graded" if row.grade is None else f"grade {row.grade}"
     if heights is None:
-        return f"{row.level} · {said}"
-    return f"{row.level} · {said} · a {heights.anterior:.1f}  m {heights.middle:.1f}  p {heights.posterior:.1f} mm"
+        return f"{row.level_words} · {said}"
+    return (
+        f"{row.level_words} · {said} · a {heights.anterior:.1f}  m {heights.middle:.1f}  p {heights.posterior:.1f} mm"
+    )

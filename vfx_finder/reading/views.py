@@ -23,8 +23,9 @@ _SHIFTS = {"-1": -1, "1": 1}
 def worklist(request: HttpRequest) -> HttpResponse:
     """Suspected fractures, most severe first."""
     cases = list(queries.worklist())
-    grades = queries.grades_found(case.pk for case in cases)
-    rows = [lists.waiting_row(case, grades.get(case.pk, {}), timezone.now()) for case in cases]
+    shown, now = [case.pk for case in cases], timezone.now()
+    grades, told = queries.grades_found(shown), queries.levels_in_doubt(shown)
+    rows = [lists.waiting_row(case, grades.get(case.pk, {}), told.get(case.pk, {}), now) for case in cases]
     return render(request, "reading/worklist.html", {"rows": rows, "operating_point": queries.operating_point()})
 
 

@@ -1,7 +1,7 @@
 """One patient's page: what was found, where they stand, what may come next, what happened so far."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from vfx_finder.domain.age import parse_date
@@ -9,11 +9,13 @@ from vfx_finder.domain.flow import REFERRAL_TRANSITIONS, ReferralState
 from vfx_finder.domain.guidance import GRADE_WORDS
 from vfx_finder.domain.referral import CloseReason, Hold, NotForFlsReason
 from vfx_finder.domain.review import VertebraDecision
+from vfx_finder.domain.seen import seen
 from vfx_finder.domain.spine import Level
 from vfx_finder.figures.clock import Clock, clock
 from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date, written_date, written_name
 from vfx_finder.figures.sagittal import Figure, Mark, figure
+from vfx_finder.figures.since import ShownComparison, since
 from vfx_finder.figures.story import Line, story
 from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.models import AuditEvent, ReferralNote
@@ -50,6 +52,7 @@ class Fracture:
     level: Level
     grade: int
     words: str
+    change: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class PatientPage:
     figure: Figure | None
     fractures: tuple[Fracture, ...]
     density: ShownDensity | None
+    since: ShownComparison | None
     signed_by: str
     signed_at: datetime
     study: str
@@ -90,6 +94,9 @@ def page_of(file: ReferralFile, today: date) -> PatientPage:
     referral, case, state = file.referral, file.study.case, ReferralState(file.referral.state)
     is_open = bool(REFERRAL_TRANSITIONS[state])
     decided = decisions_of(referral.review.document)
+    later = seen(file.study.analysis.findings, decided) if file.study.analysis else ()
+    earlier = since(file.study, later)
+    changes = {one.level: said.words for one, said in zip(later, earlier.changes, strict=True)} if earlier else {}
     return PatientPage(
         id=referral.pk,
         patient=person_aged(patient_of(referral), referral.age),
@@ -108,8 +115,12 @@ def page_of(file: ReferralFile, today: date) -> PatientPage:
         ended_reason=_end_label(state, referral.ended_reason),
         ended_detail=referral.ended_detail,
         figure=_figure(file, decided),
-        fractures=_fractures(referral.grades, decided),
+        fractures=tuple(
+            replace(one, change=changes.get(one.level, ""))
+            for one in _fractures(referral.grades, decided, _doubts(file, decided))
+        ),
         density=_density(file, decided),
+        since=earlier,
         signed_by=referral.review.signed_name,
         signed_at=referral.review.signed_at,
         study=case.StudyDescription or f"{case.Modality} study",
@@ -163,14 +174,25 @@ def _end_label(state: ReferralState, code: str) -> str:
     return CloseReason(code).label if state is ReferralState.CLOSED else NotForFlsReason(code).label
 
 
-def _fractures(grades: Mapping[str, int], decided: tuple[VertebraDecision, ...]) -> tuple[Fracture, ...]:
+def _fractures(
+    grades: Mapping[str, int], decided: tuple[VertebraDecision, ...], doubts: Mapping[Level, str]
+) -> tuple[Fracture, ...]:
     shapes = {decision.level: decision.deformity for decision in decided if decision.is_fracture}
     order = list(Level)
     found = sorted(((Level(name), grade) for name, grade in grades.items()), key=lambda item: order.index(item[0]))
     return tuple(
-        Fracture(level, grade, ", ".join(filter(None, (GRADE_WORDS[grade], shapes.get(level)))))
+        Fracture(level, grade, ", ".join(filter(None, (GRADE_WORDS[grade], shapes.get(level), doubts.get(level)))))
         for level, grade in found
     )
+
+
+def _doubts(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> dict[Level, str]:
+    """The alternatives of each signed level that was not sure, where the reader left it as the software had it."""
+    if file.study.analysis is None:
+        return {}
+    kept = {decision.level for decision in decided if decision.level is decision.original_level}
+    levels = [finding.vertebra.level for finding in file.study.analysis.findings]
+    return {one.level: f"level not certain: {one.words}" for one in levels if one.level in kept and not one.is_sure}
 
 
 def _density(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> ShownDensity | None:
