@@ -1,9 +1,11 @@
 """One patient, one open referral: what a signed review means for the episodes that this patient already has."""
 
+from dataclasses import dataclass
+
 from django.db.models import Q, QuerySet
 
 from vfx_finder.actions._trail import Act, tell
-from vfx_finder.domain.referral import Hold, Route, Tier, is_new, tier
+from vfx_finder.domain.referral import NOTHING_KNOWN, Circumstances, Hold, Route, Tier, is_new, tier
 from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.models import Case, Referral, SignedReview
@@ -12,9 +14,16 @@ from vfx_finder.ledger.models.referral import OPEN
 Grades = dict[Level, int]
 
 
-def open_or_join(
-    signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: Hold | None, act: Act
-) -> Referral | None:
+@dataclass(frozen=True)
+class Arrival:
+    """What is known of a patient as they arrive, beside the review."""
+
+    age: int | None
+    hold: Hold | None = None
+    known: Circumstances = NOTHING_KNOWN
+
+
+def open_or_join(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: Act) -> Referral | None:
     """The referral that this review opens or escalates; None where everything was known and referred before.
 
     A patient without PatientID cannot be recognised again, so each study of theirs opens its own.
@@ -26,8 +35,8 @@ def open_or_join(
         return None
     going = _referrals_of(case).filter(OPEN).select_for_update().first()
     if going is not None:
-        return _escalate(going, reached, case, act)
-    return _open(signed, reached, age, hold, act)
+        return _escalate(going, signed, reached, (arrival.known, act))
+    return _open(signed, reached, arrival, act)
 
 
 def _same_patient(case: Case) -> Q:
@@ -54,7 +63,7 @@ def _highest(first: Grades, second: Grades) -> Grades:
     return {level: max(first.get(level, 0), second.get(level, 0)) for level in first | second}
 
 
-def _open(signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: Hold | None, act: Act) -> Referral:
+def _open(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: Act) -> Referral:
     case = signed.case
     referral = Referral.objects.create(
         case=case,
@@ -65,9 +74,9 @@ def _open(signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: H
         PatientName=case.PatientName,
         PatientBirthDate=case.PatientBirthDate,
         PatientSex=case.PatientSex,
-        age=age,
-        tier=tier(reached),
-        hold=hold or "",
+        age=arrival.age,
+        tier=tier(reached, arrival.known),
+        hold=arrival.hold or "",
         diagnosed_on=act.now.date(),
         opened_at=act.now,
         moved_at=act.now,
@@ -77,8 +86,11 @@ def _open(signed: SignedReview, reached: ReviewOutcome, age: int | None, hold: H
     return referral
 
 
-def _escalate(referral: Referral, reached: ReviewOutcome, case: Case, act: Act) -> Referral:
+def _escalate(
+    referral: Referral, signed: SignedReview, reached: ReviewOutcome, how: tuple[Circumstances, Act]
+) -> Referral:
     """Add what is new to the open referral; its tier only ever rises."""
+    known, act = how
     before = {Level(name): grade for name, grade in referral.grades.items()}
     together = ReviewOutcome(
         tuple(ConfirmedFracture(level, grade, None) for level, grade in _highest(before, reached.grades).items())
@@ -86,9 +98,9 @@ def _escalate(referral: Referral, reached: ReviewOutcome, case: Case, act: Act) 
     for name, value in _burden(together).items():
         setattr(referral, name, value)
     was = referral.tier
-    referral.tier = min(Tier(was), tier(together))
+    referral.tier = min(Tier(was), tier(together, known))
     referral.save()
-    tell(act, "escalated", case, {"was": was, "tier": referral.tier}, referral=referral)
+    tell(act, "escalated", signed.case, {"was": was, "tier": referral.tier}, referral=referral)
     return referral
 
 

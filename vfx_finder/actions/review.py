@@ -5,7 +5,9 @@ from datetime import datetime
 from django.db import transaction
 
 from vfx_finder.actions import _episodes
-from vfx_finder.actions._trail import Act, tell
+from vfx_finder.actions._episodes import Arrival
+from vfx_finder.actions._since import since_earlier
+from vfx_finder.actions._trail import Act, Detail, tell
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.age import age_at_study
 from vfx_finder.domain.errors import NotAllowed, WrongState
@@ -38,11 +40,12 @@ def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_
         signed = _write(analysis, review, (reached, routing), act)
         case.state = state
         case.save(update_fields=["state"])
-        tell(
-            act, "signed", case, {"decision": reached.decision, "max_grade": reached.max_grade, "route": routing.route}
-        )
+        since = since_earlier(analysis, review.vertebrae)
+        said: Detail = {"decision": reached.decision, "max_grade": reached.max_grade, "route": routing.route}
+        tell(act, "signed", case, said | since.detail)
         if routing.route is Route.FLS:
-            _episodes.open_or_join(signed, reached, patient_age, routing.hold, act)
+            arrival = Arrival(patient_age, routing.hold, since.circumstances)
+            _episodes.open_or_join(signed, reached, arrival, act)
     return signed
 
 

@@ -51,7 +51,7 @@ def plausible_shifts(earlier: Sequence[SeenVertebra], later: Sequence[SeenVerteb
 
 def pairs_at(earlier: Sequence[SeenVertebra], later: Sequence[SeenVertebra], shift: int) -> list[Pair]:
     """Each later vertebra with the earlier one that it would be."""
-    by_level = {one.level: one for one in earlier}
+    by_level = {one.level: one for one in sorted(earlier, key=lambda one: one.heights is not None)}
     present = {one.level for one in later}
     order = [level for level in HEAD_TO_FOOT if level not in RARE or level in present]
     return [(one, by_level.get(_stepped(order, one.level, shift))) for one in later]  # type: ignore[arg-type]

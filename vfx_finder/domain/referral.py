@@ -130,6 +130,14 @@ SEVERE = 3
 
 NOTHING_KNOWN = Circumstances()
 
+RECENT_DAYS = 731
+"""24 months, one of them of a leap year: how recent imaging without a fracture makes that fracture new (see `tier`)."""
+
+
+def is_recent(earlier: date, study: date | None) -> bool:
+    """Whether imaging of `earlier` lies within the 24 months before a study."""
+    return study is not None and timedelta(0) <= study - earlier <= timedelta(days=RECENT_DAYS)
+
 
 def tier(outcome: ReviewOutcome, known: Circumstances = NOTHING_KNOWN) -> Tier:
     """Priority tier: a design choice of this project built on risk data, not a guideline.

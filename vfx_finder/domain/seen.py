@@ -10,6 +10,7 @@ from vfx_finder.domain.spine import HEAD_TO_FOOT, Heights, Level
 RARE = frozenset({Level.T13, Level.L6})
 
 LEVEL_UNCERTAIN = "level-uncertain"
+NO_VERTEBRA = "probably-no-vertebra"
 
 STILL_A_FRACTURE = frozenset(
     {RejectReason.ALREADY_KNOWN, RejectReason.PATHOLOGICAL_SUSPECTED, RejectReason.HIGH_ENERGY_TRAUMA}
@@ -49,6 +50,8 @@ def _seen(finding: Finding, signed: Mapping[Level, VertebraDecision], step: int)
     vertebra = finding.vertebra
     estimate = vertebra.level.level
     said = signed.get(estimate)
+    if NO_VERTEBRA in vertebra.flags:
+        return SeenVertebra(estimate, None, None)
     if said is None:
         is_sure = bool(signed) or LEVEL_UNCERTAIN not in vertebra.flags
         return SeenVertebra(_moved(estimate, step), vertebra.heights, finding.grade, level_sure=is_sure)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from vfx_finder.domain.referral import Route
+from vfx_finder.figures.people import written_date
 
 VERB_WORDS: Mapping[str, str] = {
     "received": "First image received",
@@ -59,9 +60,19 @@ def _words(event: Told) -> str:
         said = f"{_plain(detail['was'])} to {_plain(detail['is'])}".capitalize()
     extra = [_plain(detail[key]) for key in ("state", "reason") if detail.get(key)]
     extra += [Route(detail["route"]).label] if detail.get("route") else []
+    extra += _since(detail)
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
     return f"{said}: {', '.join(extra)}" if extra else said
+
+
+def _since(detail: Mapping[str, Any]) -> list[str]:
+    """What is new or worse since which earlier study."""
+    if not detail.get("compared_with"):
+        return []
+    day = written_date(str(detail["compared_with"]))
+    told = [f"{name} since {day}: {detail[name]}" for name in ("new", "worse") if detail.get(name)]
+    return told or [f"nothing new since {day}"]
 
 
 def _plain(code: object) -> str:

@@ -126,14 +126,18 @@
     if (!answer || !answer.ok || answer.redirected) { say("The server did not answer. Reload the page before you sign."); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== asked) return;
-    ["draft", "will-sign", "marks", "density", ...(replaceRows ? ["rows"] : [])].forEach((id) => swap(id, fresh));
+    ["draft", "will-sign", "marks", "density", "since", ...(replaceRows ? ["rows"] : [])].forEach((id) => swap(id, fresh));
     const freshRows = [...fresh.querySelectorAll("#rows tr")];
-    rows().forEach((r, i) => { if (freshRows[i]) { r.className = freshRows[i].className; r.dataset.caption = freshRows[i].dataset.caption; } });
+    rows().forEach((r, i) => { if (freshRows[i]) { r.className = freshRows[i].className; r.dataset.caption = freshRows[i].dataset.caption; told(r, freshRows[i]); } });
     form.querySelectorAll(".shift button").forEach((b, i) => { b.disabled = fresh.querySelectorAll(".shift button")[i].disabled; });
     document.getElementById("sign").toggleAttribute("aria-disabled", false);
     if (fresh.querySelector("#will-sign .problem")) document.getElementById("sign").setAttribute("aria-disabled", "true");
     settled = true;
     choose(here, Boolean(replaceRows)); // focus stays where the reader is typing
+  };
+  const told = (row, fresh) => {
+    const old = row.querySelector(".change"), young = fresh.querySelector(".change");
+    if (old && young) old.replaceWith(document.adoptNode(young));
   };
   const swap = (id, fresh) => {
     const old = document.getElementById(id), young = fresh.getElementById(id);
