@@ -1,13 +1,16 @@
 """Synthetic sets: identified, called, abstained and refused are counted as a hospital would count them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.evaluation.location import WITH_ANCHOR, WITHOUT_ANCHOR
 from pipelines.evaluation.matching import levels_off
+from pipelines.evaluation.patients import false_flags, is_called
 from pipelines.evaluation.report import Evaluation, ImageScores, evaluation
+from pipelines.evaluation.rows import study_row
 from pipelines.evaluation.run import Plan, Results, run
 from tests.support.evaluations import LUMBAR, SPACING_MM, Told, answer, centre, finding, refusal, write_case
 from vfx_finder.domain.finding import Analysis, Finding
@@ -113,6 +116,17 @@ def test_l5_counts_beside_the_convention_and_not_within_it(tmp_path: Path) -> No
     assert scores.calls is not None
     assert scores.calls_all is not None
     assert (scores.calls.vertebrae, scores.calls_all.vertebrae) == (1, 2)
+
+
+def test_a_flag_where_no_body_is_calls_the_patient_unless_the_truth_may_leave_bodies_out(tmp_path: Path) -> None:
+    write_case(tmp_path, "p", NORMAL, contents="normal")
+    above = finding(Level.T11, -1, 0.9)
+    results = run([tmp_path], Plan(lambda: Told({"p": answer(above, *chain())})))
+    study = study_row(results.images[0])
+    assert [stray.in_span for stray in study.strays] == [False]
+    assert (is_called(study, POINT, core=True), false_flags(study, POINT, core=True)) == (True, 1)
+    masked = study_row(replace(study.record, truth=replace(study.record.truth, synthetic=False)))
+    assert (is_called(masked, POINT, core=True), false_flags(masked, POINT, core=True)) == (False, 0)
 
 
 def test_an_image_without_a_spine_is_right_to_be_refused(tmp_path: Path) -> None:
