@@ -171,7 +171,7 @@ def _body(row: BodyRow) -> tuple[str, ...]:
         number(row.true.grade, "d"),
         number(said.grade if said else None, "d"),
         number(said.probability if said else None, ".2f"),
-        ", ".join(remark for remark in remarks if remark),
+        ", ".join(dict.fromkeys(remark for remark in remarks if remark)),
     )
 
 

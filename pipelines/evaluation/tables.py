@@ -128,7 +128,7 @@ def _target_table(targets: Sequence[Target]) -> tuple[Table, ...]:
     met = {True: "met", False: "FALLS SHORT", None: NONE}
     rows = tuple((one.name, written(one.estimate), one.words, met[one.is_met]) for one in targets)
     words = "Aims set before anything was measured. Whether one is met goes by the value; read its interval too."
-    return (Table("Against the targets", words, ("measure", "value [95 %] n", "target", ""), rows),) if rows else ()
+    return (Table("Against the targets", words, ("measure", "value [95 %] n", "target", "met?"), rows),) if rows else ()
 
 
 def _location_table(title: str, score: LocationScore) -> Table:

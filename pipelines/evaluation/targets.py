@@ -67,11 +67,15 @@ def real_targets(scores: ImageScores) -> tuple[Target, ...]:
 
 
 def mask_targets(scores: MaskScores) -> tuple[Target, ...]:
-    """The aims for measuring and rule alone, with thresholds fitted without the patient tested."""
-    if scores.t4_l4_refitted is None:
+    """The aims for measuring and rule alone: by the fixed rule, which fits nothing to these patients, and by thresholds
+    refitted without the patient tested."""
+    if scores.t4_l4 is None or scores.t4_l4_refitted is None:
         return ()
     return (
-        Target("AUC, grade 2 and above, T4 to L4", scores.t4_l4_refitted.auc_grade2, 0.97),
+        Target("AUC, grade 2 and above, T4 to L4", scores.t4_l4.auc_grade2, 0.97),
+        Target("AUC, grade 2 and above, every graded level", scores.every_level.auc_grade2, 0.97),
+        Target("quadratic kappa, T4 to L4, fixed rule", scores.t4_l4.quadratic_kappa, 0.85),
+        Target("quadratic kappa, every graded level, fixed rule", scores.every_level.quadratic_kappa, 0.85),
         Target("quadratic kappa, T4 to L4, thresholds refitted", scores.t4_l4_refitted.quadratic_kappa, 0.85),
         Target(
             "quadratic kappa, every graded level, thresholds refitted",
