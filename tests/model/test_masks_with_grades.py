@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.evaluation.cases import Case, find_cases
 from pipelines.evaluation.grading import Graded, core_levels, grade_mask, score
+from pipelines.evaluation.refit import refitted
 from pipelines.steps.mask_sections import LEVEL_OF_LABEL, MaskMeasure, measure_label_mask
 from tests.support.real_data import ROOT, real_data
 from vfx_finder.domain.spine import Level
@@ -113,6 +114,16 @@ def test_it_reaches_them_on_subjects_that_gave_no_number_to_the_rule_too(graded:
     assert result.auc_grade2.value >= 0.97
     assert result.quadratic_kappa.value is not None
     assert result.quadratic_kappa.value >= 0.85
+
+
+@pytest.mark.slow
+def test_thresholds_refitted_without_the_subject_gain_nothing_on_the_fixed_rule(graded: list[Graded]) -> None:
+    """Twelve subjects are too few to fit three thresholds: the fixed rule stays."""
+    rows = core_levels(graded)
+    fixed, fitted = score(rows).quadratic_kappa.value, score(refitted(rows)).quadratic_kappa.value
+    assert fixed is not None
+    assert fitted is not None
+    assert 0.80 <= fitted <= fixed
 
 
 def test_the_worst_fractures_of_the_expert_masks_are_severe() -> None:
