@@ -15,7 +15,8 @@ class EndPlate:
     `anterior` and `posterior` are its heights above the centre at the two rims; `concavity` the depth of the smooth
     dish; `centre_y` where the dish is deepest (fraction of depth, 0 = middle); `loss` the fracture's drop (mm) at the
     anterior rim, the middle and the posterior rim; `pit` = (x, y, radius, depth) of a Schmorl node; `wave` =
-    (amplitude, phase, turns) of an uneven plate; `chip` = (share of the depth, mm) missing at the front corner.
+    (amplitude, phase, turns) of an uneven plate; `chip` = (share of the depth, mm) missing at the front corner; `rim` = how
+    far (mm) the ring apophysis stands up at the front and at the back.
     """
 
     anterior: float
@@ -26,6 +27,7 @@ class EndPlate:
     pit: tuple[float, float, float, float] | None = None
     wave: tuple[float, float, float] = (0.0, 0.0, 0.0)
     chip: tuple[float, float] | None = None
+    rim: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def plate_height(plate: EndPlate, shape: BodyShape, xy: tuple[Tensor, Tensor]) -
     line = plate.anterior + (plate.posterior - plate.anterior) * f
     rho2 = (x / (RIM * shape.width / 2)) ** 2 + ((y / shape.depth - plate.centre_y) / (RIM * 0.5)) ** 2
     z = line - plate.concavity * (1 - rho2).clamp_min(0.0) ** 0.8
+    if any(plate.rim):
+        outer = ((2 * x / shape.width) ** 2 + (2 * y / shape.depth) ** 2).sqrt()
+        z = z + (plate.rim[0] + (plate.rim[1] - plate.rim[0]) * f) * ((outer - 0.72) / 0.28).clamp(0, 1.1) ** 2
     if any(plate.loss):
         z = z - quadratic(f, plate.loss) * (1 - 0.25 * (2 * x / shape.width).abs().clamp_max(1.0))
     if plate.pit is not None:

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 class SpineOptions:
     """How often things happen when a spine is drawn. `fractures` fixes {level: (kind, loss)} instead of chance;
     `variation` scales how much sound shapes differ from the mean (1 = as measured); `loss` bounds the share of height
-    that a fracture takes."""
+    that a fracture takes; `rim_mm` is how far the ring apophysis may stand up."""
 
     fracture_rate: float = 0.16
     mimic_rate: float = 0.12
@@ -29,6 +29,7 @@ class SpineOptions:
     scoliosis_deg: float = 8.0
     variation: float = 1.0
     loss: tuple[float, float] = (0.08, 0.65)
+    rim_mm: float = 2.4
     fractures: dict[str, tuple[str, float]] | None = None
 
 
@@ -40,6 +41,7 @@ def ordered(fractures: dict[str, tuple[str, float]], variation: float = 0.4) -> 
         scheuermann_rate=0.0,
         bridging_rate=0.0,
         hardware_rate=0.0,
+        rim_mm=0.0,
         scoliosis_deg=3.0,
         variation=variation,
         fractures=fractures,
@@ -135,6 +137,17 @@ def draw_shape(norm: LevelNorm, scale: float, rng: np.random.Generator, variatio
     )
 
 
+def rimmed(shape: BodyShape, most_mm: float, rng: np.random.Generator) -> BodyShape:
+    """The body with rims that stand up by up to `most_mm` in front, somewhat less behind, and a little outwards."""
+    front, back = most_mm * rng.beta(1.2, 2.5), 0.7 * most_mm * rng.beta(1.2, 2.5)
+
+    def plate(one: EndPlate) -> EndPlate:
+        return replace(one, rim=(front * float(rng.uniform(0.5, 1.5)), back * float(rng.uniform(0.5, 1.5))))
+
+    lip = float(rng.uniform(0, 0.05))
+    return replace(shape, upper=plate(shape.upper), lower=plate(shape.lower), lip=lip)
+
+
 @dataclass(frozen=True)
 class Damage:
     """What chance (or an order) did to one body: its shape now, the fracture (kind, loss), the look-alike, and what
@@ -209,6 +222,7 @@ def draw_spine(rng: np.random.Generator, options: SpineOptions | None = None) ->
     below: Array | None = None
     for i, norm in enumerate(rows):
         sound = draw_shape(norm, scale, rng, options.variation)
+        sound = rimmed(sound, options.rim_mm, rng) if options.rim_mm else sound
         if norm.name in rough:
             done = Damage(scheuermann(sound, rng), None, "scheuermann")
         else:

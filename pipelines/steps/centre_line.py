@@ -19,7 +19,7 @@ MIN_LENGTH_MM = 30.0
 _REACH = 2  # coarse voxels the line may move sideways between neighbouring slices
 _STIFFNESS = 0.35  # cost of a sideways step of one voxel
 _PRESENT = 0.25
-_MAX_GAP_MM = 24.0
+_MAX_GAP_MM = 60.0
 
 
 @dataclass(frozen=True)
