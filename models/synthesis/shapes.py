@@ -15,8 +15,8 @@ class EndPlate:
     `anterior` and `posterior` are its heights above the centre at the two rims; `concavity` the depth of the smooth
     dish; `centre_y` where the dish is deepest (fraction of depth, 0 = middle); `loss` the fracture's drop (mm) at the
     anterior rim, the middle and the posterior rim; `pit` = (x, y, radius, depth) of a Schmorl node; `wave` =
-    (amplitude, phase, turns) of an uneven plate; `chip` = (share of the depth, mm) missing at the front corner; `rim` = how
-    far (mm) the ring apophysis stands up at the front and at the back.
+    (amplitude, phase, turns) of an uneven plate; `chip` = (share of the depth, mm) missing at the front corner; `rim` =
+    how far (mm) the ring apophysis stands up at the front and at the back.
     """
 
     anterior: float
