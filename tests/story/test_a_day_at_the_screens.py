@@ -45,7 +45,9 @@ def when_the_first_study_is_opened(reader: Person) -> None:
     reader.presses("j", "Enter")
     assert reader.has_study_open("HARTLEY, Margaret")
     assert reader.level_here == "L1"
-    assert reader.is_asked_to_sign("You sign: vertebral fractures T8 grade 1, T12 grade 2, L1 grade 3.")
+    assert reader.is_asked_to_sign(
+        "You sign: vertebral fractures T12 grade 2, L1 grade 3. Not decided, not signed: T8."
+    )
 
 
 def when_the_mild_one_is_rejected_as_a_schmorl_node(reader: Person) -> None:
@@ -101,11 +103,11 @@ def test_levels_shift_together_and_single_keys_can_be_switched_off(two_waiting: 
     reader = given_a_radiologist_at_the_worklist(somebody)
     when_the_first_study_is_opened(reader)
     reader.presses("]")
-    assert reader.is_asked_to_sign("You sign: vertebral fractures T9 grade 1, L1 grade 2, L2 grade 3.")
+    assert reader.is_asked_to_sign("You sign: vertebral fractures L1 grade 2, L2 grade 3. Not decided, not signed: T9.")
     reader.page.get_by_label("single-key shortcuts").uncheck()
     reader.presses("[", "s")
     reader.page.wait_for_timeout(500)
-    assert reader.is_asked_to_sign("You sign: vertebral fractures T9 grade 1, L1 grade 2, L2 grade 3.")
+    assert reader.is_asked_to_sign("You sign: vertebral fractures L1 grade 2, L2 grade 3. Not decided, not signed: T9.")
     assert not SignedReview.objects.exists()
 
 
@@ -155,6 +157,13 @@ def test_no_page_stands_in_anybodys_way_or_asks_the_outside(db: None, somebody: 
     assert {where: found for where, found in barriers.items() if found} == {}
 
 
+def test_a_mild_flag_counts_once_the_reader_confirms_it(two_waiting: None, somebody: Somebody) -> None:
+    reader = given_a_radiologist_at_the_worklist(somebody)
+    when_the_first_study_is_opened(reader)
+    reader.presses(*"kkkkk", "c")
+    assert reader.is_asked_to_sign("You sign: vertebral fractures T8 grade 1, T12 grade 2, L1 grade 3.")
+
+
 def test_the_pages_fit_a_small_and_a_large_screen(two_waiting: None, somebody: Somebody) -> None:
     reader = somebody("dr.lee")
     case = Case.objects.get(PatientName__startswith="HARTLEY")
@@ -164,13 +173,16 @@ def test_the_pages_fit_a_small_and_a_large_screen(two_waiting: None, somebody: S
         assert reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         sign = reader.page.get_by_role("button", name="Sign, next study").bounding_box()
         assert sign["y"] + sign["height"] <= height
+        assert reader.page.evaluate("(s => s.scrollWidth <= s.clientWidth)(document.querySelector('.scroll'))")
 
 
 def test_a_missed_fracture_is_added_with_a_key(two_waiting: None, somebody: Somebody) -> None:
     reader = given_a_radiologist_at_the_worklist(somebody)
     when_the_first_study_is_opened(reader)
     reader.presses("j", "j", "2")
-    assert reader.is_asked_to_sign("You sign: vertebral fractures T8 grade 1, T12 grade 2, L1 grade 3, L3 grade 2.")
+    assert reader.is_asked_to_sign(
+        "You sign: vertebral fractures T12 grade 2, L1 grade 3, L3 grade 2. Not decided, not signed: T8."
+    )
     reader.presses("s")
     assert reader.has_study_open("ROSSI, Elena")
     assert SignedReview.objects.get().grades[Level.L3] == 2

@@ -27,9 +27,24 @@ def levels(draft: Draft) -> list[Level]:
 def test_untouched_page_signs_what_the_software_proposed() -> None:
     draft = from_form(FINDINGS, {})
     assert draft == proposed(FINDINGS)
-    assert {row.level: row.grade for row in draft.fractures} == {Level.T8: 1, Level.T12: 2, Level.L1: 3}
-    assert will_sign(draft) == "You sign: vertebral fractures T8 grade 1, T12 grade 2, L1 grade 3."
+    assert {row.level: row.grade for row in draft.fractures} == {Level.T12: 2, Level.L1: 3}
+    assert will_sign(draft) == "You sign: vertebral fractures T12 grade 2, L1 grade 3. Not decided, not signed: T8."
     assert not draft.problems
+
+
+def test_a_mild_flag_counts_towards_nothing_until_the_reader_confirms_it() -> None:
+    """A lone grade 1 is within what readers disagree on: silence must not sign it."""
+    silent = proposed(FINDINGS)
+    assert Level.T8 not in {decision.level for decision in silent.decisions()}
+    assert silent.outcome().fracture_count == 2
+    said = from_form(FINDINGS, form(decision_T8="confirmed"))
+    assert said.outcome().grades == {Level.T8: 1, Level.T12: 2, Level.L1: 3}
+    assert {decision.level: decision.grade for decision in said.decisions()}[Level.T8] == 1
+
+
+def test_a_mild_flag_given_another_grade_is_confirmed_by_that() -> None:
+    assert from_form(FINDINGS, form(grade_T8="2")).outcome().grades[Level.T8] == 2
+    assert Level.T8 not in from_form(FINDINGS, form(grade_T8="1")).outcome().grades
 
 
 def test_the_eye_goes_first_to_the_worst() -> None:
@@ -82,7 +97,7 @@ def test_a_suspected_metastasis_is_seen_in_the_outcome() -> None:
 def test_all_levels_shift_by_one_and_the_signature_says_both() -> None:
     draft = proposed(FINDINGS).shifted(1)
     assert (levels(draft)[0], levels(draft)[AT[Level.T12]], levels(draft)[-1]) == (Level.T6, Level.L1, Level.S1)
-    decision = draft.decisions()[AT[Level.T12]]
+    decision = next(one for one in draft.decisions() if one.original_level is Level.T12)
     assert (decision.original_level, decision.level) == (Level.T12, Level.L1)
     assert not draft.may_shift(1)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vfx_finder.domain.finding import Finding
+from vfx_finder.domain.referral import REFERRED_FROM_GRADE
 from vfx_finder.domain.review import ConfirmedFracture, Decision, RejectReason, ReviewOutcome, VertebraDecision
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
 from vfx_finder.ledger.documents import decisions_of
@@ -20,13 +21,14 @@ _REASONS = {reason.value: reason for reason in RejectReason}
 
 @dataclass(frozen=True)
 class Row:
-    """One vertebra of the draft. `grade` is None while neither the software nor the reader graded it."""
+    """One vertebra of the draft. `grade` is None while neither the software nor the reader graded it; `decision` is
+    None while a mild flag of the software waits for the reader's word."""
 
     index: int
     finding: Finding
     level: Level
     grade: int | None
-    decision: Decision = Decision.CONFIRMED
+    decision: Decision | None = Decision.CONFIRMED
     reason: RejectReason | None = None
     note: str = ""
 
@@ -41,9 +43,14 @@ class Row:
         return self.decision is Decision.REJECTED
 
     @property
+    def is_undecided(self) -> bool:
+        """A mild flag that the reader has neither confirmed nor rejected: it counts towards nothing."""
+        return self.decision is None
+
+    @property
     def is_fracture(self) -> bool:
         """Stands as a fracture in what will be signed."""
-        return bool(self.grade) and not self.is_rejected
+        return bool(self.grade) and self.decision is Decision.CONFIRMED
 
     @property
     def level_words(self) -> str:
@@ -113,15 +120,19 @@ class Draft:
         )
 
     def decisions(self) -> tuple[VertebraDecision, ...]:
-        """What is signed: every vertebra that the software or the reader graded. Call only without `problems`."""
-        return tuple(_decision(row) for row in self.rows if row.grade is not None or row.is_rejected)
+        """What is signed: every vertebra that was graded, unless undecided. Call only without `problems`."""
+        return tuple(_decision(row) for row in self.rows if row.grade is not None and row.decision is not None)
 
 
 def proposed(findings: Sequence[Finding]) -> Draft:
-    """The draft as the software proposes it: every flag stands until a reader rejects it."""
-    return Draft(
-        tuple(Row(index, found, found.vertebra.level.level, found.grade) for index, found in enumerate(findings))
-    )
+    """The draft as the software proposes it: a flag from `REFERRED_FROM_GRADE` stands until a reader rejects it, a
+    milder one does not stand until a reader confirms it."""
+    return Draft(tuple(_proposed(index, found) for index, found in enumerate(findings)))
+
+
+def _proposed(index: int, found: Finding) -> Row:
+    is_mild = 0 < (found.grade or 0) < REFERRED_FROM_GRADE
+    return Row(index, found, found.vertebra.level.level, found.grade, None if is_mild else Decision.CONFIRMED)
 
 
 def as_it_stands(file: StudyFile) -> Draft:
@@ -154,10 +165,16 @@ def _row_from_form(row: Row, form: Mapping[str, str]) -> Row:
         row,
         level=_LEVELS.get(level, row.level),
         grade=(chosen or row.finding.grade) if is_rejected else chosen,
-        decision=Decision.REJECTED if is_rejected else Decision.CONFIRMED,
+        decision=_chosen_decision(row, chosen, form) if not is_rejected else Decision.REJECTED,
         reason=_REASONS.get(form.get(f"reason-{row.index}", "")) if is_rejected else None,
         note=form.get(f"note-{row.index}", "").strip()[:_NOTE_LENGTH] if is_rejected else "",
     )
+
+
+def _chosen_decision(row: Row, grade: int | None, form: Mapping[str, str]) -> Decision | None:
+    """Confirmed where the reader said so, or gave another grade; else as it was proposed."""
+    is_said = form.get(f"decision-{row.index}") == Decision.CONFIRMED or grade != row.finding.grade
+    return Decision.CONFIRMED if is_said else row.decision
 
 
 def _decision(row: Row) -> VertebraDecision:
@@ -167,7 +184,7 @@ def _decision(row: Row) -> VertebraDecision:
         grade=row.grade or 0,
         original_grade=row.finding.grade,
         deformity=row.finding.deformity if row.grade else None,
-        decision=row.decision,
+        decision=row.decision or Decision.CONFIRMED,
         reason=row.reason,
         note=row.note,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.guidance import report_text
+from vfx_finder.domain.mimic import Mimic
 from vfx_finder.domain.numbering import LEVEL_UNCERTAIN, NO_VERTEBRA, numbering_remarks
 from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
 from vfx_finder.domain.review import RejectReason, ReviewOutcome
@@ -25,11 +26,15 @@ _FLAG_WORDS: Mapping[str, str] = {
     "cut-by-field-of-view": "cut by field of view",
     "planes-disagree": "planes disagree",
     "thick-slices": "thick slices",
-}
+} | {mimic.value: mimic.words for mimic in Mimic}
 _WHY_NOT: Mapping[Reason, str] = {
     Reason.CUT_BY_FIELD_OF_VIEW: "Cut by the field of view: not graded",
     Reason.NOT_MEASURABLE: "Could not be measured",
     Reason.OUTSIDE_GRADED_LEVELS: "Outside T4 to L4: not graded",
+    Reason.PLANES_DISAGREE: "Sections differ too much: not graded",
+    Reason.METAL: "Metal: not graded",
+    Reason.CEMENT: "Cement, as after a treated fracture: not graded",
+    Reason.TOO_THICK_FOR_MILD: "Mildly reduced, slices too thick to tell: not graded",
     Reason.NOT_A_VERTEBRA: "Probably no vertebra: not graded, not numbered",
 }
 
@@ -190,6 +195,7 @@ class ShownRow:
     probability: str
     was_flagged: bool
     is_rejected: bool
+    is_confirmed: bool
     is_worst: bool
     reason: RejectReason | None
     note: str
@@ -204,8 +210,7 @@ def shown_rows(draft: Draft, changes: Sequence[ShownChange] = ()) -> tuple[Shown
     worst = draft.worst_index
     beside = changes or [None] * len(draft.rows)
     return tuple(
-        replace(_shown(row, row.index == worst), change=change)
-        for row, change in zip(draft.rows, beside, strict=True)
+        replace(_shown(row, row.index == worst), change=change) for row, change in zip(draft.rows, beside, strict=True)
     )
 
 
@@ -234,11 +239,13 @@ def _drawn_level(row: Row) -> str:
 def will_sign(draft: Draft) -> str:
     """What one key press will put on record, in one sentence."""
     rejected = f" Rejected: {', '.join(row.level for row in draft.rejected)}." if draft.rejected else ""
+    undecided = ", ".join(row.level for row in draft.rows if row.is_undecided)
+    rest = f"{rejected} Not decided, not signed: {undecided}." if undecided else rejected
     if not draft.fractures:
-        return f"You sign: no vertebral fracture.{rejected}"
+        return f"You sign: no vertebral fracture.{rest}"
     found = ", ".join(f"{row.level} grade {row.grade}" for row in draft.fractures)
     noun = "fracture" if len(draft.fractures) == 1 else "fractures"
-    return f"You sign: vertebral {noun} {found}.{rejected}"
+    return f"You sign: vertebral {noun} {found}.{rest}"
 
 
 def _shown(row: Row, is_worst: bool) -> ShownRow:
@@ -266,6 +273,7 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         probability=_percent(probability) if probability is not None else "–",
         was_flagged=row.was_flagged,
         is_rejected=row.is_rejected,
+        is_confirmed=row.was_flagged and row.is_fracture,
         is_worst=is_worst,
         reason=row.reason,
         note=row.note,
@@ -307,6 +315,8 @@ def _lowest(heights: Heights) -> str:
 def _css(row: Row) -> str:
     if row.is_rejected:
         return "rejected"
+    if row.is_undecided:
+        return f"undecided is-{row.grade}"
     return f"fracture is-{row.grade}" if row.is_fracture else "quiet"
 
 

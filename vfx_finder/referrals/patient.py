@@ -211,6 +211,8 @@ def _figure(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> Figure
     for index, finding in enumerate(analysis.findings):
         vertebra, decision = finding.vertebra, said.get(finding.vertebra.level.level)
         level = decision.level if decision else vertebra.level.level
-        grade = (decision.grade if decision.is_fracture else 0) if decision else finding.grade
+        grade = None if finding.grade is None else 0
+        if decision:
+            grade = decision.grade if decision.is_fracture else 0
         marks.append(Mark(index, level, grade, vertebra.drawing, vertebra.heights))
     return figure(analysis.picture.width, analysis.picture.height, marks, _ROWS_OF_TEXT)
