@@ -14,8 +14,10 @@ from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
 from pipelines.steps.judge import CUT, Circumstances, judge
-from pipelines.steps.label import number
+from pipelines.steps.label import Numbering, number
+from pipelines.steps.likeness import Measured, likenesses
 from pipelines.steps.locate import SpineNetworks, locate
+from pipelines.steps.material import materials
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
 from pipelines.steps.volume import read_volume
@@ -159,9 +161,10 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
     stack, bodies = located.stack, located.bodies
     measures = [measure_body(body, stack) for body in bodies]
     numbering = number(bodies, stack)
+    remarks = _remarks(bodies, measures, numbering, stack)
     vertebrae = [
         _vertebra(body, measure, level, flags, located.stack)
-        for body, measure, level, flags in zip(bodies, measures, numbering.levels, numbering.flags, strict=True)
+        for body, measure, level, flags in zip(bodies, measures, numbering.levels, remarks, strict=True)
     ]
     vertebrae = [_flagged_near_gap(vertebra, volume) for vertebra in vertebrae]
     spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
@@ -178,6 +181,18 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
         picture=sagittal_picture(stack),
         bone_density=bone_density(volume, stack, sites),
     )
+
+
+def _remarks(
+    bodies: Sequence[Body], measures: Sequence[BodyMeasure | None], numbering: Numbering, stack: SagittalStack
+) -> list[tuple[str, ...]]:
+    """What is remarked on each body beside its measuring: its number, what it is made of, what it resembles."""
+    chain = [
+        None if measure is None or body.cut or n in numbering.left_out else Measured(level.level, measure)
+        for n, (body, measure, level) in enumerate(zip(bodies, measures, numbering.levels, strict=True))
+    ]
+    parts = zip(numbering.flags, (materials(body, stack) for body in bodies), likenesses(chain), strict=True)
+    return [(*number_flags, *made_of, *(kind.value for kind in like)) for number_flags, made_of, like in parts]
 
 
 def _vertebra(

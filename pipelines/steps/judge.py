@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipelines.steps.material import CEMENT, METAL
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding, PatientSummary
 from vfx_finder.domain.genant import GenantRule
+from vfx_finder.domain.mimic import Mimic, mimics_in
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import GRADED_LEVELS, Heights, Level, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
@@ -15,6 +17,21 @@ THICK_SLICES = "thick-slices"
 NO_NEIGHBOURS = "no-neighbours"
 THICK_SLICE_MM = 5.0
 """Slices thicker than this cannot show a loss of a fifth of a height of 20 mm: no grade 1 is given."""
+
+STRONG_SPREAD = 0.10
+"""SD of the lowest over highest height over planes, or between the two looks, from which a vertebra within that
+distance of grade 2 is not called sound: two and a half times the SD between readers (0.041)."""
+
+TOLD_FROM = 0.05
+"""A vertebra of less probability than this is plainly sound: what else it resembles would only be noise."""
+
+_LOWERING = frozenset(mimic.value for mimic in Mimic if mimic.lowers_certainty)
+_UNRELIABLE = {CUT, METAL, CEMENT}
+
+_MATERIALS = {
+    METAL: (Reason.METAL, "Metal lies in or beside {level}: its end-plates cannot be trusted."),
+    CEMENT: (Reason.CEMENT, "{level} is filled with cement, as after a treated fracture."),
+}
 
 
 @dataclass(frozen=True)
@@ -64,13 +81,19 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
     if unsuitable is not None:
         return Finding(vertebra, loss, None, None, None, unsuitable)
     severity = genant.severity(level, loss, about.rule)
-    grade = _not_mild_on_thick_slices(genant.grade(severity, about.rule), about)
+    flagged, withheld = _flagged(vertebra, neighbours, about), _withheld(level, severity, spread, about)
+    if withheld is not None:
+        return Finding(flagged, loss, None, None, None, withheld)
+    grade, probability = genant.grade(severity, about.rule), genant.probability_grade2plus(severity, spread, about.rule)
+    if probability < TOLD_FROM:
+        flagged = replace(flagged, flags=tuple(flag for flag in flagged.flags if flag not in _LOWERING))
+    is_mimic = any(mimic.lowers_certainty for mimic in mimics_in(flagged.flags))
     return Finding(
-        vertebra=_flagged(vertebra, neighbours, about),
+        vertebra=flagged,
         loss=loss,
         grade=grade,
         deformity=genant.deformity(level, heights, neighbours, about.rule) if grade else None,
-        probability_grade2plus=genant.probability_grade2plus(severity, spread, about.rule),
+        probability_grade2plus=genant.lowered(probability) if is_mimic else probability,
     )
 
 
@@ -82,22 +105,37 @@ def _unsuitable(vertebra: Vertebra) -> Unsuitable | None:
         return Unsuitable(Reason.OUTSIDE_GRADED_LEVELS, f"{level} is not graded: only T4 to L5 are.")
     if CUT in vertebra.flags:
         return Unsuitable(Reason.CUT_BY_FIELD_OF_VIEW, f"{level} is only partly in the picture.")
+    for flag, (reason, words) in _MATERIALS.items():
+        if flag in vertebra.flags:
+            return Unsuitable(reason, words.format(level=level))
     if vertebra.heights is None:
         return Unsuitable(Reason.NOT_MEASURABLE, f"The end-plates of {level} could not be traced.")
     return None
 
 
 def _neighbours(vertebrae: Sequence[Vertebra], here: int) -> dict[Level, Heights]:
-    """The measured vertebrae that may say what this one should look like: wholly in view, and not this one."""
+    """The measured vertebrae that may say what this one should look like: wholly in view, of bone, not this one."""
     return {
         other.level.level: other.heights
         for at, other in enumerate(vertebrae)
-        if at != here and other.heights is not None and CUT not in other.flags
+        if at != here and other.heights is not None and not _UNRELIABLE & set(other.flags)
     }
 
 
-def _not_mild_on_thick_slices(grade: int, about: Circumstances) -> int:
-    return 0 if grade == 1 and about.slice_mm > THICK_SLICE_MM else grade
+def _withheld(level: Level, severity: float, spread: float, about: Circumstances) -> Unsuitable | None:
+    """Why this vertebra must not be called sound, or mild, although it measures so; never withholds a grade 2 or 3."""
+    rule = about.rule
+    if severity >= rule.moderate:
+        return None
+    if spread > STRONG_SPREAD and severity + spread >= rule.moderate:
+        return Unsuitable(
+            Reason.PLANES_DISAGREE, f"Sections through {level} differ too much to tell whether it is broken."
+        )
+    if about.slice_mm > THICK_SLICE_MM and severity >= rule.mild:
+        return Unsuitable(
+            Reason.TOO_THICK_FOR_MILD, f"{level} looks mildly reduced on slices of {about.slice_mm:g} mm."
+        )
+    return None
 
 
 def _flagged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], about: Circumstances) -> Vertebra:

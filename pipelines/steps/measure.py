@@ -1,5 +1,6 @@
 """The heights of one vertebral body from several parallel sections: one bad plane does not decide."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,14 +27,16 @@ MAD_TO_SD = 1.4826
 class BodyMeasure:
     """One vertebral body measured over its planes.
 
-    `heights` and `profile` (mm, at `DEPTH_FRACTIONS`) are medians over planes. `spread_mm` (anterior, middle,
-    posterior) and `ratio_spread` (of the min/max ratio) are robust standard deviations over planes. `area_jump` is
-    the largest relative departure of one plane's area from the median. `centre` (row, col) and `drawing` are in
-    stack pixels.
+    `heights`, `profile`, `upper` and `lower` (mm, at `DEPTH_FRACTIONS`) are medians over planes. `spread_mm`
+    (anterior, middle, posterior) and `ratio_spread` (of the min/max ratio) are robust standard deviations over planes;
+    the latter also holds the difference of two looks. `area_jump` is the largest relative departure of one plane's
+    area from the median. `centre` (row, col) and `drawing` are in stack pixels.
     """
 
     heights: Heights
     profile: Floats
+    upper: Floats
+    lower: Floats
     depth_mm: float
     spread_mm: tuple[float, float, float]
     ratio_spread: float
@@ -47,12 +50,18 @@ class BodyMeasure:
 def measure_body(body: Body, stack: SagittalStack) -> BodyMeasure | None:
     """Measure a body in every plane and take the median of each height; None where no plane can be measured.
 
-    Where there was a second look the body is measured there, and what is drawn is carried back to the stack.
+    Where there was a second look the body is measured there, what is drawn is carried back to the stack, and the two
+    looks' difference counts as spread: the planes of the second see the same three slabs and hardly differ.
     """
-    if body.look is not None and (measure := _measure_look(body.look, stack.mm_per_pixel)):
-        return measure
     centre = (body.centre[0] - body.corner[0], body.centre[1] - body.corner[1])
-    return measure_planes(body.mask, stack.mm_per_pixel, centre, body.corner)
+    first = measure_planes(body.mask, stack.mm_per_pixel, centre, body.corner)
+    second = _measure_look(body.look, stack.mm_per_pixel) if body.look is not None else None
+    if first is None or second is None:
+        return second or first
+    apart = abs(second.heights.min_max - first.heights.min_max) / math.sqrt(2)
+    spread = max(second.ratio_spread, apart)
+    flags = dict.fromkeys((*second.flags, *((PLANES_DISAGREE,) if spread > LARGEST_RATIO_SPREAD else ())))
+    return replace(second, ratio_spread=spread, flags=tuple(flags))
 
 
 def _measure_look(look: Look, stack_mm: float) -> BodyMeasure | None:
@@ -89,7 +98,9 @@ def measure_planes(
     shown = _most_typical(seen, np.array([anterior, middle, posterior]))
     return BodyMeasure(
         heights=Heights(anterior, middle, posterior),
-        profile=np.asarray(np.median([section.profile for section in seen], axis=0), np.float64),
+        profile=_median([section.profile for section in seen]),
+        upper=_median([section.upper for section in seen]),
+        lower=_median([section.lower for section in seen]),
         depth_mm=float(np.median([section.depth_mm for section in seen])),
         spread_mm=(spread[0], spread[1], spread[2]),
         ratio_spread=ratio_spread,
@@ -99,6 +110,10 @@ def measure_planes(
         drawing=_drawing(shown, corner),
         flags=_flags(ratio_spread, area_jump, len(seen) / len(mask)),
     )
+
+
+def _median(curves: Sequence[Floats]) -> Floats:
+    return np.asarray(np.median(curves, axis=0), np.float64)
 
 
 def _triple(heights: Heights) -> tuple[float, float, float]:

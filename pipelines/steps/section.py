@@ -34,13 +34,16 @@ FITS = 3
 class SectionMeasure:
     """One body measured in one section.
 
-    `profile`: height (mm) at each of `DEPTH_FRACTIONS`, anterior first. `depth_mm`: anterior to posterior rim.
+    `profile`: height (mm) at each of `DEPTH_FRACTIONS`, anterior first; `upper`, `lower`: the end-plates there (mm
+    above the body's own depth axis). `depth_mm`: anterior to posterior rim.
     `tilt`: rotation (radian) of the body's own depth axis, positive when its posterior rim lies lower. `area_mm2`:
     area inside the outline. Points are (row, col) of the input: `lines` are the anterior, middle and posterior
     height, upper end first; `outline` closes implicitly; `centre` is the middle of the measured body.
     """
 
     profile: Floats
+    upper: Floats
+    lower: Floats
     depth_mm: float
     tilt: float
     area_mm2: float
@@ -236,6 +239,8 @@ def _measured(frame: _Frame, edges: _Edges) -> SectionMeasure:
     middle = _points(frame, np.asarray([at.mean()]), np.asarray([(lower + upper).mean() / 2]))[0]
     return SectionMeasure(
         profile=profile,
+        upper=upper,
+        lower=lower,
         depth_mm=edges.depth,
         tilt=frame.tilt,
         area_mm2=float(np.trapezoid(edges.upper - edges.lower, edges.u)),

@@ -174,3 +174,34 @@ def test_the_normal_shape_grows_towards_the_feet_and_has_no_jump() -> None:
     steps = [below / above for above, below in itertools.pairwise(behind)]
     assert all(0.87 < step < 1.08 for step in steps)
     assert list(genant.NORMAL_SHAPE) == sorted(genant.NORMAL_SHAPE, key=list(Level).index)
+
+
+def test_a_rim_that_stands_out_above_all_neighbours_takes_no_height_from_the_rest() -> None:
+    """A lip, or an outline that ran into the arch, is not the height that the front was lost from."""
+    neighbours = {level: normal(level) for level in (Level.T12, Level.L2, Level.L3)}
+    usual = normal(Level.L1)
+    lipped = Heights(usual.anterior, usual.middle, 1.2 * usual.posterior)
+    alone, beside = (genant.loss_of(Level.L1, lipped, near) for near in ({}, neighbours))
+    assert genant.grade(genant.severity(Level.L1, alone)) >= 2
+    assert genant.grade(genant.severity(Level.L1, beside)) == 0
+    assert genant.within_reason(Level.L1, usual, neighbours) == usual
+
+
+def test_fractured_neighbours_do_not_hide_a_wedge() -> None:
+    """The best-kept neighbour sets the bound: two crushed ones beside it change nothing."""
+    wedge = Heights(*(part * share for part, share in zip(triple(normal(Level.L1)), (0.65, 0.8, 1.0), strict=True)))
+    crushed = {level: Heights(*(0.5 * part for part in triple(normal(level)))) for level in (Level.T12, Level.L2)}
+    neighbours = crushed | {Level.L3: normal(Level.L3)}
+    assert genant.grade(genant.severity(Level.L1, genant.loss_of(Level.L1, wedge, neighbours))) >= 2
+
+
+@given(st.floats(0.0, 1.0))
+def test_likeness_lowers_by_a_bounded_amount(probability: float) -> None:
+    after = genant.lowered(probability)
+    assert after <= probability
+    assert probability - after <= 1 / 3 + 1e-9
+    assert (after == 1.0) == (probability == 1.0)
+
+
+def triple(heights: Heights) -> tuple[float, float, float]:
+    return heights.anterior, heights.middle, heights.posterior

@@ -7,6 +7,9 @@ import pytest
 from pipelines.steps.judge import Circumstances, judge
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Deformity, Finding
+from vfx_finder.domain.mimic import Mimic
+from vfx_finder.domain.numbering import NO_VERTEBRA
+from vfx_finder.domain.operating_point import BALANCED, SCREENING
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason
 
@@ -89,13 +92,15 @@ def test_a_body_that_could_not_be_measured_says_so() -> None:
     assert finding.unsuitable.reason is Reason.NOT_MEASURABLE
 
 
-def test_thick_slices_give_no_grade_1_but_keep_grade_2() -> None:
+def test_on_thick_slices_a_mild_loss_is_neither_called_mild_nor_sound_and_grade_2_stays() -> None:
     mild, moderate = vertebra(Level.T12, (0.9, 0.9, 1.0)), vertebra(Level.L3, (0.65, 0.7, 1.0))
     thin, _ = judge(lumbar(T12=mild, L3=moderate))
     thick, patient = judge(lumbar(T12=mild, L3=moderate), circumstances=Circumstances(slice_mm=6.0))
     assert (found(thin, Level.T12).grade, found(thin, Level.L3).grade) == (1, 2)
-    assert (found(thick, Level.T12).grade, found(thick, Level.L3).grade) == (0, 2)
-    assert found(thick, Level.T12).deformity is None
+    assert (found(thick, Level.T12).grade, found(thick, Level.L3).grade) == (None, 2)
+    withheld = found(thick, Level.T12).unsuitable
+    assert withheld is not None
+    assert withheld.reason is Reason.TOO_THICK_FOR_MILD
     assert all("thick-slices" in finding.vertebra.flags for finding in thick)
     assert patient.fracture_count == 1
 
@@ -134,3 +139,63 @@ def test_the_order_of_vertebrae_does_not_change_a_finding() -> None:
     backward, other = judge(spine[::-1])
     assert backward == forward[::-1]
     assert one == other
+
+
+MIMIC = Mimic.SCHMORL_NODE.value
+
+
+def test_likeness_to_a_mimic_lowers_the_probability_and_never_the_grade() -> None:
+    kept = (0.72, 0.85, 1.0)
+    plain, _ = judge(lumbar(L1=vertebra(Level.L1, kept)))
+    alike, _ = judge(lumbar(L1=vertebra(Level.L1, kept, (MIMIC,))))
+    before, after = (found(findings, Level.L1) for findings in (plain, alike))
+    assert after.grade == before.grade == 2
+    assert before.probability_grade2plus is not None
+    assert after.probability_grade2plus == genant.lowered(before.probability_grade2plus) < before.probability_grade2plus
+    assert MIMIC in after.vertebra.flags
+    assert SCREENING.flags(after.grade, after.probability_grade2plus)
+    assert BALANCED.flags(after.grade, after.probability_grade2plus)
+
+
+def test_two_likenesses_lower_no_more_than_one_and_a_lesion_lowers_nothing() -> None:
+    kept = (0.72, 0.85, 1.0)
+    flags: list[tuple[str, ...]] = [(MIMIC,), (MIMIC, Mimic.LIMBUS.value), (Mimic.LYTIC_LESION.value,), ()]
+    one, two, lesion, none = (
+        found(judge(lumbar(L1=vertebra(Level.L1, kept, these)))[0], Level.L1).probability_grade2plus for these in flags
+    )
+    assert one == two
+    assert lesion == none
+
+
+def test_a_plainly_sound_vertebra_is_not_remarked_on_for_what_else_it_resembles() -> None:
+    findings, _ = judge(lumbar(L1=vertebra(Level.L1, flags=(MIMIC, Mimic.SCLEROTIC_LESION.value))))
+    assert found(findings, Level.L1).vertebra.flags == (Mimic.SCLEROTIC_LESION.value,)
+
+
+@pytest.mark.parametrize(("flag", "reason"), [("metal", Reason.METAL), ("cement", Reason.CEMENT)])
+def test_metal_and_cement_are_not_graded_and_tell_the_neighbours_nothing(flag: str, reason: Reason) -> None:
+    tall = vertebra(Level.L1, (1.3, 1.3, 1.3), (flag,))
+    findings, _ = judge(lumbar(L1=tall))
+    refused = found(findings, Level.L1)
+    assert (refused.grade, refused.probability_grade2plus) == (None, None)
+    assert refused.unsuitable is not None
+    assert refused.unsuitable.reason is reason
+    without, _ = judge(lumbar(L1=unmeasured(Level.L1)))
+    assert found(findings, Level.L2).loss == found(without, Level.L2).loss
+
+
+def test_planes_that_disagree_strongly_forbid_to_call_it_sound_but_never_take_back_a_fracture() -> None:
+    """Near the bound it is withheld; a plain fracture and a plainly sound vertebra are what they are."""
+    answers = []
+    for kept in ((1.0, 1.0, 1.0), (0.85, 0.9, 1.0), (0.6, 0.75, 1.0)):
+        findings, _ = judge(lumbar(L1=vertebra(Level.L1, kept)), [0.0, 0.0, 0.105, 0.0, 0.0, 0.0, 0.0])
+        one = found(findings, Level.L1)
+        answers.append((one.grade is None, one.unsuitable.reason if one.unsuitable else None))
+    assert answers == [(False, None), (True, Reason.PLANES_DISAGREE), (False, None)]
+
+
+def test_a_false_body_is_listed_with_its_reason() -> None:
+    false = replace(unmeasured(Level.T6), flags=(NO_VERTEBRA,))
+    findings, _ = judge([*lumbar(), false])
+    assert findings[-1].unsuitable is not None
+    assert findings[-1].unsuitable.reason is Reason.NOT_A_VERTEBRA

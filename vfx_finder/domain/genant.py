@@ -65,6 +65,9 @@ class GenantRule:
     masks of VerSe, 11 normal vertebrae).
     `span`, `quantile`, `least_neighbours`: neighbours within so many levels predict a height, as this quantile of their
     predictions (above the median, because fractured neighbours predict too little), if there are so many.
+    `most_above`: a height may exceed what the best-kept height of its best-kept neighbour predicts by this share; what
+    stands out further is a lip of the rim or an outline that ran on, not the height that others were lost from. On the
+    masks with published grades (docs/grading.md) no bound from 0.04 up changes a single grade.
     `reader_scale`: width of the logistic curve from severity to the probability that a reader calls grade 2: readers
     of the same vertebra differ by 0.0325 on average in lowest over highest height (neuro-ml, 3,239 pairs), which is a
     standard deviation of 0.041 and a logistic scale of 0.0225.
@@ -77,6 +80,7 @@ class GenantRule:
     span: float = 3.0
     quantile: float = 0.6
     least_neighbours: int = 2
+    most_above: float = 0.05
     reader_scale: float = 0.0225
 
 
@@ -95,6 +99,10 @@ anterior height fell short, within the vertebra's own shape, by this share of th
 of a wedge lies on its slope)."""
 
 MOST_CERTAIN = 0.99
+
+MIMIC_ODDS = 4.0
+"""Likeness to a mimic divides the odds of a grade 2 or 3 by this, once, however many it resembles: 90 % become 69 %,
+50 % become 20 %. A house decision: enough to move a doubtful vertebra, too little to overrule a plain loss."""
 
 
 def own_loss(heights: Heights) -> float:
@@ -124,9 +132,30 @@ def has_neighbours(level: Level, neighbours: Mapping[Level, Heights], rule: Gena
 
 
 def loss_of(level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule = RULE) -> Loss:
-    """Own and expected loss of one vertebra; `neighbours` holds the measured others, by level."""
+    """Own and expected loss of one vertebra; `neighbours` holds the measured others, by level.
+
+    A height that stands out above its neighbours' best (`GenantRule.most_above`) counts only up to that bound.
+    """
+    heights = within_reason(level, heights, neighbours, rule)
     expected = expected_heights(level, heights, neighbours, rule)
     return Loss(own_loss(heights), None if expected is None else max(_shortfalls(heights, expected)))
+
+
+def within_reason(
+    level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule = RULE
+) -> Heights:
+    """The heights, none higher than the best-kept neighbour makes plausible; unchanged where too few tell.
+
+    No height is brought below the lowest one: what is lost stays lost.
+    """
+    shape = _shape(level)
+    near = _near(level, neighbours, rule) if shape else []
+    if shape is None or len(near) < rule.least_neighbours:
+        return heights
+    most = (1.0 + rule.most_above) * max(max(scales) for scales in near)
+    lowest = min(_triple(heights))
+    kept = [min(height, max(lowest, most * normal)) for height, normal in zip(_triple(heights), shape, strict=True)]
+    return Heights(kept[0], kept[1], kept[2])
 
 
 def severity(level: Level, loss: Loss, rule: GenantRule = RULE) -> float:
@@ -164,6 +193,11 @@ def probability_grade2plus(severity: float, noise: float = 0.0, rule: GenantRule
     return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, (severity - rule.moderate) / width))))
 
 
+def lowered(probability: float) -> float:
+    """The probability of a vertebra that resembles a mimic (`MIMIC_ODDS`)."""
+    return probability / (probability + MIMIC_ODDS * (1.0 - probability))
+
+
 def patient_probability(probabilities: Iterable[float]) -> float:
     """Probability (0..0.99) that at least one vertebra of a patient is grade 2 or 3.
 
@@ -195,13 +229,18 @@ def _expected_or_even(level: Level, heights: Heights, neighbours: Mapping[Level,
     return expected_heights(level, heights, neighbours, rule) or (highest, highest, highest)
 
 
-def _neighbour_scales(level: Level, neighbours: Mapping[Level, Heights], rule: GenantRule) -> Triple | None:
-    """Patient size as the neighbours' anterior, middle and posterior heights say; None where there are too few."""
-    near = [
+def _near(level: Level, neighbours: Mapping[Level, Heights], rule: GenantRule) -> list[list[float]]:
+    """Patient size as each height of each neighbour within the span says."""
+    return [
         [height / normal for height, normal in zip(_triple(there), shape, strict=True)]
         for other, there in neighbours.items()
         if other is not level and (shape := _shape(other)) and abs(POSITION[other] - POSITION[level]) <= rule.span
     ]
+
+
+def _neighbour_scales(level: Level, neighbours: Mapping[Level, Heights], rule: GenantRule) -> Triple | None:
+    """Patient size as the neighbours' anterior, middle and posterior heights say; None where there are too few."""
+    near = _near(level, neighbours, rule)
     if len(near) < rule.least_neighbours:
         return None
     anterior, middle, posterior = (_quantile(column, rule.quantile) for column in zip(*near, strict=True))
