@@ -5,6 +5,7 @@ k (superior).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ MIN_LENGTH_MM = 30.0
 _REACH = 2  # coarse voxels the line may move sideways between neighbouring slices
 _STIFFNESS = 0.35  # cost of a sideways step of one voxel
 _PRESENT = 0.25
-_MAX_GAP_MM = 60.0
+_MAX_GAP_MM = 24.0
+_LOST_BODY_MM = 60.0
+"""A gap this long may hide one body (cement, metal), if the spine goes on below it without a jump sideways."""
+_SIDEWAYS = 0.4  # largest shift across such a gap, as a share of its length
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def find_centre_line(body: FloatArray) -> CentreLine | None:
     score = ndi.gaussian_filter(body, (0.7, 1.6, 1.6))
     path = _best_path(np.log(score + 0.02))
     strength = score[np.arange(len(path)), path[:, 0], path[:, 1]]
-    seen = _longest_run(strength > _PRESENT * min(1.0, max(float(strength.max()), 0.2)), int(_MAX_GAP_MM / COARSE_MM))
+    present = strength > _PRESENT * min(1.0, max(float(strength.max()), 0.2))
+    seen = _longest_run(_bridged(present, path), int(_MAX_GAP_MM / COARSE_MM))
     if seen is None or (seen.stop - seen.start) * COARSE_MM < MIN_LENGTH_MM or strength[seen].max() < _PRESENT:
         return None
     x, y = _centroids(body, path)
@@ -91,6 +96,17 @@ def _shifted(values: Floats, dy: int, dx: int) -> Floats:
     out[max(0, dy) : rows + min(0, dy), max(0, dx) : cols + min(0, dx)] = values[
         max(0, -dy) : rows + min(0, -dy), max(0, -dx) : cols + min(0, -dx)
     ]
+    return out
+
+
+def _bridged(present: NDArray[np.bool_], path: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """`present` with the gaps filled in that may hide one lost body: not too long, and straight on across them."""
+    out, where = present.copy(), np.flatnonzero(present)
+    for above, below in pairwise(where.tolist()):
+        length = below - above
+        shift = float(np.linalg.norm(path[below] - path[above]))
+        if 1 < length <= _LOST_BODY_MM / COARSE_MM and shift <= _SIDEWAYS * length:
+            out[above:below] = True
     return out
 
 

@@ -59,7 +59,7 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     sheet = lay_sheet(volume, line)
     hu = cut(volume, sheet, PLANES_MM)
     fine = networks.fine(hu)
-    sections = undivided(Sections(fine.tissue[:, BODY], fine.heat, fine.offset), fine.tissue[:, SACRUM])
+    sections = _whole_bodies(fine)
     row_lps, column_lps, left_lps = lps(volume, sheet)
     stack = SagittalStack(hu, sections.body, PLANES_MM, PIXEL_MM, row_lps, column_lps, left_lps)
     size = sections.body.shape[1:]
@@ -77,8 +77,12 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
 def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> CentreLine:
     """The line moved sideways onto the middle of the bodies, as the fine network sees them in sections beside it."""
     sheet = lay_sheet(volume, line)
-    seen = networks.fine(cut(volume, sheet, SCOUT_MM)).tissue[:, BODY]
-    return refine(line, sheet, seen, SCOUT_MM)
+    seen = _whole_bodies(networks.fine(cut(volume, sheet, SCOUT_MM)))
+    return refine(line, sheet, seen.body, SCOUT_MM)
+
+
+def _whole_bodies(fine: FineMaps) -> Sections:
+    return undivided(Sections(fine.tissue[:, BODY], fine.heat, fine.offset), fine.tissue[:, SACRUM])
 
 
 def _body(one: Instance, sight: Sight, size: tuple[int, int]) -> Body:

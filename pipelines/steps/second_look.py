@@ -22,7 +22,7 @@ EDGES_MM = (-6.0, -2.0, 2.0, 6.0)
 """Neighbouring pairs are averaged: three slabs of 4 mm, 4 mm apart."""
 
 LOOKS_DISAGREE = "looks-disagree"
-LIKE_AREA = (0.6, 1.6)
+LIKE_AREA = (0.4, 1.6)
 LIKE_CENTRE_MM = 6.0
 """Where the second look's body is this much smaller, larger or elsewhere than the first's, the first is kept."""
 
