@@ -19,7 +19,7 @@ from vfx_finder.domain.spine import HEAD_TO_FOOT, Heights, Level
 
 Floats = NDArray[np.float64]
 
-PIT_MM = 0.7
+PIT_MM = 0.6
 PIT_SHARE = 0.36
 SMOOTH_DISH = 0.25
 """Schmorl node: a pit of this depth (mm), no wider than this share of the body. A smooth dish that is closed over such

@@ -80,7 +80,7 @@ class GenantRule:
     span: float = 3.0
     quantile: float = 0.6
     least_neighbours: int = 2
-    most_above: float = 0.05
+    most_above: float = 0.04
     reader_scale: float = 0.0225
 
 
