@@ -4,7 +4,7 @@
 
 Prints, by level, how often the maps show a rib, the sacrum and C2 to a body (`pipelines.steps.anchors`), and how far
 the level map is off: its shift shared by a scan and what single bodies add (`pipelines.steps.level_rank`). Constants to
-look at afterwards: OTHER_AS_RIB and RIB_EVEN (where thoracic and lumbar strengths part), `enough` and `next_from` of
+look at afterwards: RIB_EVEN and RIB_EVEN_BELOW (where T12 and L1, C7 and T1 part), `enough` and `next_from` of
 the landmarks (L5 against L4, C3 against C4), and CHAIN_SD and BODY_SD (never below twice what is printed: real scans
 differ from synthetic ones).
 """
@@ -23,7 +23,7 @@ from rich.table import Table
 from models import catalogue
 from models.synthesis.trunk import Trunk, draw_trunk
 from models.synthesis.volumes import FieldOfView, render_volume
-from pipelines.steps.anchors import DENS_ABOVE, OTHER_BONE, RIB, SACRUM_BELOW, Surroundings
+from pipelines.steps.anchors import DENS_ABOVE, SACRUM_BELOW, USUAL_STEP_MM, Surroundings
 from pipelines.steps.centre_line import COARSE_MM
 from pipelines.steps.level_rank import RANK
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
@@ -41,7 +41,6 @@ class Row:
     scan: int
     level: Level
     rib: float | None
-    other: float | None
     sacrum: float | None
     dens: float | None
     shift: float | None
@@ -72,8 +71,7 @@ def look(seed: int) -> Iterator[Row]:
         yield Row(
             scan=seed,
             level=level,
-            rib=_beside(around, at, RIB),
-            other=_beside(around, at, OTHER_BONE),
+            rib=around.rib_strength(at, _step(at, above) or USUAL_STEP_MM),
             sacrum=around.beyond(SACRUM_BELOW, at, _step(at, above)),
             dens=around.beyond(DENS_ABOVE, at, _step(at, below)),
             shift=None if rank is None else rank - RANK[level],
@@ -90,23 +88,17 @@ def _field(trunk: Trunk, view: tuple[str, str], rng: np.random.Generator) -> Fie
     return FieldOfView(middle, (wide, deep, max(20, int((top - foot) / COARSE_MM))), COARSE_MM, COARSE_MM)
 
 
-def _beside(around: Surroundings, at: Floats, tissue: int) -> float | None:
-    """Strength of a tissue beside a body, both sides averaged."""
-    seen = [one for one in (around.beside(at, sign, tissue) for sign in (-1.0, 1.0)) if one is not None]
-    return float(np.mean(seen)) if seen else None
-
-
 def _step(at: Floats, neighbour: tuple[Level, Floats] | None) -> float | None:
     return float(np.linalg.norm(at - neighbour[1])) if neighbour else None
 
 
 def by_level(rows: list[Row]) -> Table:
     """10th, 50th and 90th percentile of everything at every level."""
-    table = Table("level", "n", "rib strength", "other bone", "sacrum is next", "C2 is next", "level map is off by")
+    table = Table("level", "n", "rib strength", "sacrum is next", "C2 is next", "level map is off by")
     for level in HEAD_TO_FOOT:
         here = [row for row in rows if row.level is level]
         if here:
-            names = ("rib", "other", "sacrum", "dens", "shift")
+            names = ("rib", "sacrum", "dens", "shift")
             table.add_row(level, str(len(here)), *(_spread([getattr(row, name) for row in here]) for name in names))
     return table
 

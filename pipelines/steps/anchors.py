@@ -15,15 +15,18 @@ from pipelines.steps.facts import FloatArray
 Floats = NDArray[np.float64]
 Range = tuple[float, float]
 
-BODY, SACRUM, RIB, OTHER_BONE, DENS = 1, 3, 4, 5, 6
+BODY, SACRUM, RIB, DENS = 1, 3, 4, 6
 
-RIB_SIDE_MM, RIB_BACK_MM, RIB_TALL_MM = (20.0, 44.0), (-6.0, 30.0), (-14.0, 14.0)
-RIB_EVEN, RIB_STEEP, RIB_LEAST = 0.09, 2.0, 0.27
-"""A rib strength of 0.09 tells nothing; a weak one is only mild evidence against a rib, for the last ones are small."""
-OTHER_AS_RIB = 1.0
-"""How much of "other bone" beside a body counts as rib: all, while the network takes many ribs for it; never beside the
-two bodies next to the sacrum, where the iliac wings rise."""
+RIB_SIDE_MM, RIB_BACK_MM, RIB_TALL = (16.0, 36.0), (-4.0, 24.0), (-0.1, 0.5)
+"""Where a rib joins: to the side and behind the centre, from the middle of the body half-way to the next one up (the
+last in units of the distance between neighbours)."""
+RIB_EVEN, RIB_STEEP, RIB_LEAST = 0.085, 2.0, 0.27
+RIB_EVEN_BELOW = 0.55
+"""A rib strength of 0.085, or of this share of the next body's below, tells nothing: L1 has 0.07 (median; T12 0.14), C7
+has 0.20 and below it T1 0.38, on synthetic trunks; on the development scans lumbar 0.02 to 0.05 (once 0.09), thoracic
+0.12 to 0.23 (0.06 at the inlet). A weak one is only mild evidence against a rib, for the last ones are small."""
 _TOP_VOXELS = 6
+USUAL_STEP_MM = 28.0
 
 LEVEL_RANKS = 22.0
 RANK_REACH_MM = 10.0
@@ -75,6 +78,12 @@ def next_bone(amount: Floats, distance: Floats, landmark: Landmark) -> float | N
     return there / (1.0 + float(np.exp(too_far)))
 
 
+def rib_chance(strength: float, below: float | None) -> float:
+    """Probability (0..1) that a rib joins a body, from the strength there and at the next body below."""
+    even = max(RIB_EVEN, RIB_EVEN_BELOW * (below or 0.0))
+    return float(max(RIB_LEAST, 1.0 / (1.0 + (even / max(strength, 1e-3)) ** RIB_STEEP)))
+
+
 def unit_of(landmark: Landmark, end_to_next_mm: float | None) -> float:
     """The unit (mm) for distances beyond an end of the chain: its last step, as far as that is believable."""
     return float(np.clip(end_to_next_mm or landmark.usual_unit_mm, *landmark.unit_range_mm))
@@ -123,10 +132,10 @@ class Surroundings:
         coarse_sacrum = self.beyond(SACRUM_BELOW, places[last], steps[-1])
         answers = [one for one in (coarse_sacrum, fine_sacrum) if one is not None]
         below = max(answers) if answers else None
-        on_sacrum = below is not None and below > 0.5
+        ribs = self._ribs(places, steps)
         return [
             Sight(
-                rib=self.rib(at, beside_ilium=on_sacrum and n >= last - 1),
+                rib=ribs[n],
                 sacrum_below=below if n == last else None,
                 c2_above=self.beyond(DENS_ABOVE, at, steps[0]) if n == 0 else None,
                 sacrum_here=self.share(SACRUM, at) if n == last else None,
@@ -162,24 +171,23 @@ class Surroundings:
             return None
         return float(np.sort(box, axis=None)[-_TOP_VOXELS:].mean())
 
-    def rib(self, at: Floats, beside_ilium: bool = False) -> float | None:
-        """Probability (0..1) that a rib joins the body centred at `at` (x, y, z in mm)."""
-        other = 0.0 if beside_ilium else OTHER_AS_RIB
-        seen = [side for side in (self._rib_on(at, sign, other) for sign in (-1.0, 1.0)) if side is not None]
-        if not seen:
-            return None
-        strength = max(float(np.mean(seen)), 1e-3)
-        return float(max(RIB_LEAST, 1.0 / (1.0 + (RIB_EVEN / strength) ** RIB_STEEP)))
+    def _ribs(self, places: Sequence[Floats], steps: Sequence[float | None]) -> list[float | None]:
+        """Probability (0..1) that a rib joins each body of a chain, head to foot."""
+        units = [steps[max(0, n - 1)] or USUAL_STEP_MM for n in range(len(places))]
+        strengths = [self.rib_strength(at, unit) for at, unit in zip(places, units, strict=True)]
+        below = [*strengths[1:], None]
+        return [None if one is None else rib_chance(one, under) for one, under in zip(strengths, below, strict=True)]
 
-    def _rib_on(self, at: Floats, sign: float, other: float) -> float | None:
-        rib, rest = (self.beside(at, sign, tissue) for tissue in (RIB, OTHER_BONE))
-        return None if rib is None or rest is None else min(1.0, rib + other * rest)
+    def rib_strength(self, at: Floats, step_mm: float) -> float | None:
+        """How strongly the map shows ribs where they would join the body at `at`; the mean of both sides in view."""
+        seen = [side for side in (self.beside(at, sign, RIB, step_mm) for sign in (-1.0, 1.0)) if side is not None]
+        return float(np.mean(seen)) if seen else None
 
-    def beside(self, at: Floats, sign: float, tissue: int) -> float | None:
+    def beside(self, at: Floats, sign: float, tissue: int, step_mm: float) -> float | None:
         """Strength of a tissue where a rib would join, to the left of the body (`sign` 1) or right (-1)."""
         near, far = sorted((sign * RIB_SIDE_MM[0], sign * RIB_SIDE_MM[1]))
-        low = at + np.array([near, RIB_BACK_MM[0], RIB_TALL_MM[0]])
-        return self.strength(tissue, low, at + np.array([far, RIB_BACK_MM[1], RIB_TALL_MM[1]]))
+        low = at + np.array([near, RIB_BACK_MM[0], RIB_TALL[0] * step_mm])
+        return self.strength(tissue, low, at + np.array([far, RIB_BACK_MM[1], RIB_TALL[1] * step_mm]))
 
     def share(self, tissue: int, at: Floats) -> float:
         """Share (0..1) of bone of the spine around `at` that is this tissue; 0.5 where there is next to none."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.steps.material import CEMENT, METAL
+from pipelines.steps.measure import PLANES_UNLIKE
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding, PatientSummary
 from vfx_finder.domain.genant import GenantRule
@@ -26,11 +27,12 @@ TOLD_FROM = 0.05
 """A vertebra of less probability than this is plainly sound: what else it resembles would only be noise."""
 
 _LOWERING = frozenset(mimic.value for mimic in Mimic if mimic.lowers_certainty)
-_UNRELIABLE = {CUT, METAL, CEMENT}
+_UNRELIABLE = {CUT, METAL, CEMENT, PLANES_UNLIKE}
 
-_MATERIALS = {
+_UNTRUSTED = {
     METAL: (Reason.METAL, "Metal lies in or beside {level}: its end-plates cannot be trusted."),
     CEMENT: (Reason.CEMENT, "{level} is filled with cement, as after a treated fracture."),
+    PLANES_UNLIKE: (Reason.PLANES_DISAGREE, "The outline of {level} is not the same body in neighbouring sections."),
 }
 
 
@@ -105,7 +107,7 @@ def _unsuitable(vertebra: Vertebra) -> Unsuitable | None:
         return Unsuitable(Reason.OUTSIDE_GRADED_LEVELS, f"{level} is not graded: only T4 to L5 are.")
     if CUT in vertebra.flags:
         return Unsuitable(Reason.CUT_BY_FIELD_OF_VIEW, f"{level} is only partly in the picture.")
-    for flag, (reason, words) in _MATERIALS.items():
+    for flag, (reason, words) in _UNTRUSTED.items():
         if flag in vertebra.flags:
             return Unsuitable(reason, words.format(level=level))
     if vertebra.heights is None:

@@ -15,11 +15,15 @@ __all__ = ["BodyMeasure", "measure_body", "measure_planes", "measure_section"]
 PLANES_DISAGREE = "planes-disagree"
 AREA_JUMPS = "area-jumps"
 FEW_PLANES = "few-planes"
+PLANES_UNLIKE = "planes-unlike"
 
 LARGEST_RATIO_SPREAD = 0.05
 """Robust SD of the min/max ratio over planes above which planes disagree: near the reader-to-reader difference of
 0.03 the answer still stands, at twice that the noise decides the grade (docs/grading.md)."""
 LARGEST_AREA_JUMP = 0.20
+UNLIKE_AREA_JUMP = 0.50
+"""A plane whose area is half as large again as the others' does not show the same body: what was outlined is no body,
+or not it alone."""
 MAD_TO_SD = 1.4826
 
 
@@ -151,6 +155,7 @@ def _flags(ratio_spread: float, area_jump: float, share_measured: float) -> tupl
     raised = {
         PLANES_DISAGREE: ratio_spread > LARGEST_RATIO_SPREAD,
         AREA_JUMPS: area_jump > LARGEST_AREA_JUMP,
+        PLANES_UNLIKE: area_jump > UNLIKE_AREA_JUMP,
         FEW_PLANES: share_measured <= 0.5,
     }
     return tuple(flag for flag, is_raised in raised.items() if is_raised)

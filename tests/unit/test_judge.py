@@ -172,8 +172,11 @@ def test_a_plainly_sound_vertebra_is_not_remarked_on_for_what_else_it_resembles(
     assert found(findings, Level.L1).vertebra.flags == (Mimic.SCLEROTIC_LESION.value,)
 
 
-@pytest.mark.parametrize(("flag", "reason"), [("metal", Reason.METAL), ("cement", Reason.CEMENT)])
-def test_metal_and_cement_are_not_graded_and_tell_the_neighbours_nothing(flag: str, reason: Reason) -> None:
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [("metal", Reason.METAL), ("cement", Reason.CEMENT), ("planes-unlike", Reason.PLANES_DISAGREE)],
+)
+def test_what_is_no_bone_or_no_single_body_is_not_graded_and_counts_for_nobody(flag: str, reason: Reason) -> None:
     tall = vertebra(Level.L1, (1.3, 1.3, 1.3), (flag,))
     findings, _ = judge(lumbar(L1=tall))
     refused = found(findings, Level.L1)

@@ -9,11 +9,12 @@ from pipelines.steps.anchors import (
     BODY,
     DENS,
     DENS_ABOVE,
-    OTHER_BONE,
     RIB,
+    RIB_LEAST,
     SACRUM,
     SACRUM_BELOW,
     Surroundings,
+    rib_chance,
     sacrum_in_section,
 )
 from pipelines.steps.centre_line import COARSE_MM, find_centre_line, shrink
@@ -24,6 +25,7 @@ from pipelines.steps.lumbosacral import undivided
 from pipelines.steps.straighten import cut, lay_sheet, refine
 
 PLANES = len(PLANES_MM)
+OTHER_BONE = 5
 SHAPE = (60, 40, 40)
 
 
@@ -163,32 +165,36 @@ def maps() -> FloatArray:
     return np.zeros((7, 60, 60, 60), np.float32)
 
 
+UP = np.array([0.0, 0.0, 1.0])
+
+
 def test_ribs_on_both_sides_make_a_rib_probable_and_their_absence_improbable() -> None:
     tissue = maps()
-    around = Surroundings(tissue)
-    bare = around.rib(AT)
-    tissue[RIB, 25:33, 30:36, 20:42] = 0.6
-    ribbed = around.rib(AT)
-    assert bare is not None
-    assert ribbed is not None
-    assert bare < 0.5 < 0.9 < ribbed
+    tissue[RIB, 20:29, 30:36, 20:42] = 0.6
+    above, below = (sight.rib for sight in Surroundings(tissue).of_chain([AT, AT - 30.0 * UP], None))
+    assert above is not None
+    assert below is not None
+    assert below < 0.5 < 0.9 < above
 
 
-def test_the_iliac_wing_beside_the_last_lumbar_body_is_no_rib() -> None:
-    """Other bone beside the two bodies on the sacrum does not count as rib, higher up it may."""
+def test_the_iliac_wing_beside_a_lumbar_body_is_no_rib() -> None:
     tissue = maps()
-    tissue[OTHER_BONE, :, 30:36, 20:26] = tissue[OTHER_BONE, :, 30:36, 36:42] = 0.6
-    tissue[SACRUM, 46:60, 28:40, 26:34] = 1.0
-    places = [AT + np.array([0.0, 0.0, 36.0 * up]) for up in (2, 1, 0, -1)]
-    sights = Surroundings(tissue).of_chain(places, None)
-    assert [sight.rib is not None and sight.rib > 0.5 for sight in sights] == [True, True, False, False]
+    tissue[OTHER_BONE, :, 30:36, 20:26] = tissue[OTHER_BONE, :, 30:36, 36:42] = 0.9
+    assert all(sight.rib == RIB_LEAST for sight in Surroundings(tissue).of_chain([AT + 36.0 * UP, AT], None))
+
+
+def test_the_first_rib_beside_c7_is_weaker_than_below_it_and_the_last_one_is_small() -> None:
+    """What the network shows of T1's rib beside C7 is told from a rib of its own by the body below."""
+    assert rib_chance(0.20, below=0.42) < 0.5 < rib_chance(0.40, below=0.46)
+    assert rib_chance(0.07, below=0.04) < 0.5 < rib_chance(0.14, below=0.07)
+    assert rib_chance(0.0, below=None) == RIB_LEAST
 
 
 def test_what_lies_beyond_the_chain_counts_only_where_it_begins_as_the_next_bone_does() -> None:
     """S1 begins half a step below L5; C2 little more than a step above C3. One vertebra farther on is no sign."""
     tissue = maps()
     tissue[SACRUM, 34:50, 28:40, 26:34] = tissue[DENS, 16:25, 26:33, 29:32] = 1.0
-    around, up = Surroundings(tissue), np.array([0.0, 0.0, 1.0])
+    around, up = Surroundings(tissue), UP
     assert around.beyond(SACRUM_BELOW, AT, 36.0) > 0.95
     assert around.beyond(SACRUM_BELOW, AT + 36.0 * up, 36.0) < 0.05
     assert around.beyond(DENS_ABOVE, AT, 17.0) > 0.85
@@ -200,7 +206,7 @@ def test_beyond_the_picture_there_is_no_answer() -> None:
     around = Surroundings(maps())
     assert around.beyond(SACRUM_BELOW, np.array([120.0, 120.0, 10.0])) is None
     assert around.beyond(DENS_ABOVE, np.array([120.0, 120.0, 225.0])) is None
-    assert around.rib(np.array([120.0, 300.0, 120.0])) is None
+    assert around.rib_strength(np.array([120.0, 300.0, 120.0]), 30.0) is None
 
 
 def test_the_level_is_read_where_there_is_body_and_nowhere_else() -> None:

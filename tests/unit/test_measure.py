@@ -1,11 +1,13 @@
 """Heights of drawn bodies whose heights are known, as they come: tilted, bridged, crushed, cut, and noisy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.steps.facts import Body, SagittalStack
+from pipelines.steps.facts import Body, Look, SagittalStack
 from pipelines.steps.measure import BodyMeasure, measure_body, measure_planes, measure_section
 from tests.support.bodies import Drawn, box, section
 from vfx_finder.domain.spine import Heights
@@ -144,6 +146,28 @@ def test_planes_that_disagree_are_flagged() -> None:
     assert result is not None
     assert "planes-disagree" in result.flags
     assert result.spread_mm[0] > 3
+
+
+def test_planes_that_show_different_bodies_are_told_apart_from_noisy_ones() -> None:
+    """One plane whose body is twice as large: the median holds, but nobody knows of what."""
+    shapes = [Drawn()] * 4 + [Drawn(anterior=40.0, middle=40.0, posterior=40.0, depth=36.0)]
+    result = measure_body(body_of(shapes), stack_of(5))
+    assert result is not None
+    assert "planes-unlike" in result.flags
+
+
+def test_where_the_second_look_differs_from_the_first_the_difference_is_the_uncertainty() -> None:
+    """The three planes of a second look hardly differ; what the first one saw says how sure it can be."""
+    patch = np.stack([section([Drawn(anterior=18.0).outline()], 0.8, 80, (39.5, 39.5))] * 3)
+    body = replace(body_of([Drawn()] * 5), look=Look(patch, (70.0, 80.0), 0.0, 0.8))
+    first, second = measure_body(replace(body, look=None), stack_of(5)), measure_body(body, stack_of(5))
+    assert first is not None
+    assert second is not None
+    close(second.heights, Drawn(anterior=18.0), within=0.4)
+    apart = first.heights.min_max - second.heights.min_max
+    assert first.ratio_spread < 0.01
+    assert second.ratio_spread == pytest.approx(apart / np.sqrt(2))
+    assert "planes-disagree" in second.flags
 
 
 def test_a_body_seen_in_one_plane_only_says_so() -> None:
