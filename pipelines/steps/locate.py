@@ -16,6 +16,8 @@ from vfx_finder.domain.study import Reason, Unsuitable
 
 PLANES_MM = (-6.0, -3.0, 0.0, 3.0, 6.0)
 SCOUT_MM = (-24.0, -16.0, -8.0, 0.0, 8.0, 16.0, 24.0)
+SCOUTS = 2
+STILL_MM = 4.0
 MIN_SCORE = 0.3
 BODY, SACRUM = 1, 4
 _TOUCHING_PX = 4
@@ -75,10 +77,18 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
 
 
 def _refined(volume: Volume, line: CentreLine, networks: SpineNetworks) -> CentreLine:
-    """The line moved sideways onto the middle of the bodies, as the fine network sees them in sections beside it."""
-    sheet = lay_sheet(volume, line)
-    seen = _whole_bodies(networks.fine(cut(volume, sheet, SCOUT_MM)))
-    return refine(line, sheet, seen.body, SCOUT_MM)
+    """The line moved sideways onto the middle of the bodies, as the fine network sees them in sections beside it.
+
+    From a line far beside the spine the sections reach one side of the bodies only: then it looks once more.
+    """
+    for _ in range(SCOUTS):
+        sheet = lay_sheet(volume, line)
+        moved = refine(line, sheet, _whole_bodies(networks.fine(cut(volume, sheet, SCOUT_MM))).body, SCOUT_MM)
+        furthest = float(np.abs(moved.x - line.at(moved.z)[0]).max())
+        line = moved
+        if furthest <= STILL_MM:
+            break
+    return line
 
 
 def _whole_bodies(fine: FineMaps) -> Sections:

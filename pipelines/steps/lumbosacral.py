@@ -8,9 +8,9 @@ from pipelines.steps.facts import FloatArray
 from pipelines.steps.instances import Sections
 from pipelines.steps.straighten import PIXEL_MM
 
-BODY_SHARE = (0.3, 0.97)
+BODY_SHARE = (0.12, 0.97)
 """Below the first a bone is sacrum, above the second a body; between them the picture was read both ways. On the
-development scans the body's share of a sacrum is at most 0.06, that of a last lumbar body read both ways 0.35 to 0.7."""
+development scans a sacrum's share of body is at most 0.06, that of a last lumbar body read both ways 0.15 to 0.7."""
 
 USUAL = (0.4, 1.5)
 """A bone of less than the first share of the usual body's area is a fragment at the edge, one of more than the second

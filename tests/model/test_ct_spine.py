@@ -20,7 +20,10 @@ from vfx_finder.domain.spine import Level
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "synthetic" / "lumbar-wedge.nii.gz"
 RATIO_ERROR = 0.04
+REAL_RATIO_ERROR = 0.03
 CENTRE_MM = 5.0
+SIDEWAYS_MM = 8.0
+"""The spine's mid-line may lie this far to one side of a body's centre: heights are the same there."""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,8 @@ def test_heights_of_the_sample_are_near_the_truth(sample: Analysis, truth: dict[
 
 @pytest.mark.parametrize(("subject", "count"), [("005", 5), ("006", 2)])
 def test_real_spines_are_found_numbered_and_measured(subject: str, count: int, shelf: Models) -> None:
-    """On the real CTs 005 and 006 every labelled body is found within 5 mm, numbered right, measured within 0.04."""
+    """On the real CTs 005 and 006 every labelled body is found within 5 mm of its height and depth, numbered right and
+    measured within 0.03 on average."""
     folder = real_data("ct", "verse")
     analysis = analyse([folder / f"sub-verse{subject}_ct.nii.gz"], shelf)
     expert = measure_label_mask(folder / f"sub-verse{subject}_seg-vert_msk.nii.gz")
@@ -107,12 +111,14 @@ def test_real_spines_are_found_numbered_and_measured(subject: str, count: int, s
     errors = []
     for level, mask in expert.items():
         finding = found[level.value]
-        assert np.linalg.norm(np.subtract(finding.vertebra.centre_mm, mask.centre_mm)) < CENTRE_MM
+        side, *others = np.subtract(finding.vertebra.centre_mm, mask.centre_mm)
+        assert np.linalg.norm(others) < CENTRE_MM
+        assert abs(side) < SIDEWAYS_MM
         if not mask.cut and mask.body is not None and finding.vertebra.heights is not None:
             errors.append(abs(finding.vertebra.heights.min_max - mask.body.heights.min_max))
     assert len(expert) == count
     assert len(errors) == count
-    assert np.mean(errors) <= RATIO_ERROR
+    assert np.mean(errors) <= REAL_RATIO_ERROR
 
 
 def test_no_false_body_stands_within_a_labelled_span(shelf: Models) -> None:
