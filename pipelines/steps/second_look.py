@@ -47,9 +47,9 @@ def second_look(volume: Volume, sheet: Sheet, bodies: Sequence[Body], network: L
 
 
 def _stance(body: Body) -> Stance | None:
-    """Where the body stands in the stack, from the mean of its planes."""
+    """Where the body stands in the stack, from the mean of its planes, else from whatever any plane shows of it."""
     local = (body.centre[0] - body.corner[0], body.centre[1] - body.corner[1])
-    found = find_stance(body.mask.mean(axis=0), PIXEL_MM, local)
+    found = find_stance(body.mask.mean(axis=0), PIXEL_MM, local) or find_stance(body.mask.max(axis=0), PIXEL_MM, local)
     if found is None:
         return None
     return Stance((found.centre[0] + body.corner[0], found.centre[1] + body.corner[1]), found.tilt)

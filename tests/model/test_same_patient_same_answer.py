@@ -107,9 +107,7 @@ def _prone(path: Path, folder: Path, number: int) -> Path:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_one_degree_of_tilt_changes_little(
-    axis: int, plain: Analysis, shelf: catalogue.Models, tmp_path: Path
-) -> None:
+def test_one_degree_of_tilt_changes_little(axis: int, plain: Analysis, shelf: catalogue.Models, tmp_path: Path) -> None:
     """A patient who lies a degree askew keeps levels and fracture; heights change less than readers differ."""
     image = nib.load(SAMPLE)
     volume = np.asarray(image.dataobj, np.float32)
