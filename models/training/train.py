@@ -35,9 +35,9 @@ class Plan:
 
 
 PLANS = {
-    "section": Plan("section", steps=2800, batch=12, fresh=4, buffer=1200),
-    "look": Plan("look", steps=4000, batch=12, fresh=3, buffer=1500),
-    "block": Plan("block", steps=2200, batch=4, fresh=2, buffer=240),
+    "section": Plan("section", steps=3250, batch=12, fresh=4, buffer=1200),
+    "look": Plan("look", steps=5200, batch=12, fresh=3, buffer=1500),
+    "block": Plan("block", steps=4150, batch=4, fresh=2, buffer=240),
 }
 
 

@@ -31,3 +31,12 @@ def test_the_loss_falls_and_training_resumes(tmp_path: Path) -> None:
     losses = curve(tmp_path)
     assert len(losses) == 30
     assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+
+
+def test_the_second_look_learns_to_tell_its_own_body(tmp_path: Path) -> None:
+    """A few steps from nothing lower the second look's edge loss."""
+    plan = Plan("look", steps=24, batch=4, fresh=1, buffer=10, rate=2e-2, workers=0)
+    train(plan, tmp_path, quiet)
+    with (tmp_path / "look.curve.csv").open() as file:
+        losses = [float(row["edge"]) for row in csv.DictReader(file)]
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])

@@ -1,4 +1,4 @@
-"""`vfx-finder synth`: synthetic CT studies with their answer key."""
+"""`vfx-finder synth`: synthetic CT studies with their answer key, for demonstration and for validation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
+
+
+def _write_validation_set(folder: Path, patients: int) -> None:
+    """Write the first `patients` patients of the frozen set (0: all); those that are there already are kept."""
+    from models.synthesis.validation import STUDIES, patient, write_patient
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with Progress(console=Console(stderr=True)) as bar:
+        for number in bar.track(range(1, (patients or STUDIES) + 1), description="validation patients"):
+            one = patient(number)
+            names = [folder / f"{number:04d}-{scan.name}.truth.json" for scan in one.acquisitions]
+            if not all(name.exists() for name in names):
+                write_patient(one, folder)
+    Console().print(f"{len(list(folder.glob('*.truth.json')))} synthetic studies in {folder}")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +34,16 @@ def register(app: typer.Typer) -> None:
             int, typer.Option(help="How many random studies; 0 writes the six of the demonstration.")
         ] = 0,
         seed: Annotated[int, typer.Option(help="The same seed gives the same studies.")] = 1,
+        validation: Annotated[
+            bool, typer.Option("--validation", help="The frozen validation set as NIfTI, for `vfx-finder evaluate`.")
+        ] = False,
     ) -> None:
-        """Write synthetic CT studies as DICOM, each with its answer key."""
+        """Write synthetic CT studies as DICOM, each with its answer key, or the frozen validation set as NIfTI."""
         from models.synthesis.demo import write_demo_studies, write_random_studies
 
+        if validation:
+            _write_validation_set(folder, studies)
+            return
         with Progress(console=Console(stderr=True)) as bar:
             tasks: dict[str, object] = {}
 
