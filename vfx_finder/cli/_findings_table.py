@@ -7,6 +7,7 @@ from rich.text import Text
 
 from pipelines.steps.label import UNCERTAIN
 from vfx_finder.domain.finding import Analysis, Finding
+from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Heights
 
 _COLUMNS = ("level", "sure", "mm a / m / p", "min/max", "loss", "grade", "shape", "P(2+)", "remarks")
@@ -25,7 +26,7 @@ def rendered(name: str, analysis: Analysis) -> RenderableType:
 
 
 def _table(analysis: Analysis) -> list[RenderableType]:
-    """The table, and below it, once, the remarks that hold for every vertebra."""
+    """The table, and below it, once, the remarks that hold for every vertebra, and those on the numbering."""
     everywhere = set.intersection(*(set(_remarks(finding)) for finding in analysis.findings))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
@@ -34,14 +35,15 @@ def _table(analysis: Analysis) -> list[RenderableType]:
     for finding in analysis.findings:
         table.add_row(*_row(finding, everywhere), style=_GRADE_STYLE.get(finding.grade or 0))
     below = [Text(f"All: {', '.join(sorted(everywhere))}", style="dim")] if everywhere else []
-    return [table, *below]
+    numbering = [Text(one, style="dim") for one in numbering_remarks([found.vertebra for found in analysis.findings])]
+    return [table, *below, *numbering]
 
 
 def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
     level, heights = finding.vertebra.level, finding.vertebra.heights
     probability = finding.probability_grade2plus
     return (
-        level.words,
+        level.level.value if level.is_sure else f"{level.level}?",
         f"{level.confidence:.0%}",
         _millimetres(heights),
         f"{heights.min_max:.2f}" if heights else "",
