@@ -49,7 +49,7 @@ def test_a_loss_on_a_threshold_belongs_to_the_higher_grade(severity: float, grad
     assert genant.grade(severity) == grade
 
 
-@pytest.mark.parametrize("level", [*(set(genant.NORMAL_SHAPE) - {Level.T1, Level.T2, Level.T3})])
+@pytest.mark.parametrize("level", sorted(set(genant.NORMAL_SHAPE) - {Level.T1, Level.T2, Level.T3}))
 def test_a_normal_vertebra_among_normal_neighbours_is_grade_0_at_every_level(level: Level) -> None:
     assert grade_of(level, normal(level), spine()) == 0
 
@@ -118,7 +118,8 @@ def test_losing_more_of_the_lowest_height_never_lowers_the_grade(
     assume(values.index(min(values)) == min(range(3), key=lambda at: values[at] / shape[at]))
     lowest = names[values.index(min(values))]
     lower = squeezed(here, **{lowest: less})
-    assert severity_of(level, lower, spine(size)) >= severity_of(level, here, spine(size)) - 1e-9
+    before, after = severity_of(level, here, spine(size)), severity_of(level, lower, spine(size))
+    assert after >= before - 0.005, "up to the rounding of a rim that stands out and is bounded"
 
 
 @given(level=graded, here=heights, loss=st.floats(0.0, 0.9), size=st.floats(22, 34))
@@ -205,3 +206,14 @@ def test_likeness_lowers_by_a_bounded_amount(probability: float) -> None:
 
 def triple(heights: Heights) -> tuple[float, float, float]:
     return heights.anterior, heights.middle, heights.posterior
+
+
+def test_a_wedge_among_broken_neighbours_keeps_its_grade() -> None:
+    """Neighbours that are broken too still say by their backs how high this vertebra was."""
+    broken = {
+        level: squeezed(heights, anterior=0.5, middle=0.4, posterior=0.1)
+        for level, heights in spine(28.0).items()
+        if level is not Level.L1
+    }
+    wedge = squeezed(spine(28.0)[Level.L1], anterior=0.5, middle=0.3)
+    assert genant.grade(severity_of(Level.L1, wedge, broken)) == 3
