@@ -217,3 +217,13 @@ def test_a_wedge_among_broken_neighbours_keeps_its_grade() -> None:
     }
     wedge = squeezed(spine(28.0)[Level.L1], anterior=0.5, middle=0.3)
     assert genant.grade(severity_of(Level.L1, wedge, broken)) == 3
+
+
+def test_a_wedge_between_two_evenly_crushed_neighbours_keeps_its_grade() -> None:
+    """In a short field of view two collapsed neighbours never hide the fracture between them."""
+    whole = spine(28.0)
+    crushed = {
+        level: squeezed(whole[level], anterior=0.4, middle=0.4, posterior=0.4) for level in (Level.T12, Level.L2)
+    }
+    wedge = squeezed(whole[Level.L1], anterior=0.5, middle=0.3)
+    assert genant.grade(severity_of(Level.L1, wedge, crushed)) == 3

@@ -67,7 +67,8 @@ class GenantRule:
     predictions (above the median, because fractured neighbours predict too little), if there are so many.
     `most_above`: a height may exceed what the best-kept height of its best-kept neighbour predicts by this share; what
     stands out further is a lip of the rim or an outline that ran on, not the height that others were lost from. On the
-    masks with published grades (docs/grading.md) no bound from 0.04 up changes a single grade.
+    masks with published grades (docs/grading.md) no bound from 0.04 up changes a single grade. `least_for_bound`: with
+    fewer neighbours nothing is bounded, for two that have collapsed evenly would hide the fracture between them.
     `reader_scale`: width of the logistic curve from severity to the probability that a reader calls grade 2: readers
     of the same vertebra differ by 0.0325 on average in lowest over highest height (neuro-ml, 3,239 pairs), which is a
     standard deviation of 0.041 and a logistic scale of 0.0225.
@@ -81,6 +82,7 @@ class GenantRule:
     quantile: float = 0.6
     least_neighbours: int = 2
     most_above: float = 0.04
+    least_for_bound: int = 3
     reader_scale: float = 0.0225
 
 
@@ -147,7 +149,7 @@ def within_reason(
     """The heights, none higher than the best-kept neighbour makes plausible; unchanged where too few tell."""
     shape = _shape(level)
     near = _near(level, neighbours, rule) if shape else []
-    if shape is None or len(near) < rule.least_neighbours:
+    if shape is None or len(near) < rule.least_for_bound:
         return heights
     most = (1.0 + rule.most_above) * max(max(scales) for scales in near)
     kept = [min(height, most * normal) for height, normal in zip(_triple(heights), shape, strict=True)]
