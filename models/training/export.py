@@ -25,6 +25,7 @@ def export(folder: Path, bundle: str, version: str) -> Path:
         content["sha256"][name] = sha256(path)
         content["training"][kind] = {"steps": saved["step"], **saved["plan"]}
     content["version"] = version
+    content.pop("operating_points", None)  # measured with other weights
     out = target / "configs" / "metadata.json"
     out.write_text(json.dumps(content, indent=2) + "\n")
     return out

@@ -15,7 +15,7 @@ from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SCREEN
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
 
-ON_A_SET = Measured(0.5, 0.953, 0.972, 400, "synthetic validation set")
+ON_A_SET = Measured(0.5, 0.953, 0.972, 400, "scans of a synthetic set")
 
 
 @given(st.floats(0.0, 0.8))
@@ -56,8 +56,8 @@ def _levels(analysis: Analysis) -> list[Level]:
 def test_a_point_says_what_it_was_measured_at_and_that_this_is_no_evidence() -> None:
     words = BALANCED.with_measured(ON_A_SET).words
     assert words == (
-        "Operating point balanced: flagged from a probability of 50%; sensitivity 95.3%, specificity 97.2% per patient "
-        "(400 patients, synthetic validation set: no clinical evidence)."
+        "Operating point balanced: flagged from a probability of 50%; sensitivity 95.3%, specificity 97.2% per scan "
+        "(400 scans of a synthetic set: no clinical evidence)."
     )
     assert SCREENING.words.endswith("; not yet measured.")
 

@@ -12,7 +12,7 @@ NOT_MEASURED = "not yet measured"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model was measured at with one threshold, by patient: shares (0..1) of `n`; `on` names the images."""
+    """What a model was measured at with one threshold, by scan: shares (0..1) of `n`; `on` names the images."""
 
     threshold: float
     sensitivity: float
@@ -56,8 +56,8 @@ class OperatingPoint:
         if self.measured is None:
             return NOT_MEASURED
         return (
-            f"sensitivity {self.measured.sensitivity:.1%}, specificity {self.measured.specificity:.1%} per patient "
-            f"({self.measured.n} patients, {self.measured.on}: no clinical evidence)"
+            f"sensitivity {self.measured.sensitivity:.1%}, specificity {self.measured.specificity:.1%} per scan "
+            f"({self.measured.n} {self.measured.on}: no clinical evidence)"
         )
 
 
