@@ -146,13 +146,16 @@ def loss_of(level: Level, heights: Heights, neighbours: Mapping[Level, Heights],
 def within_reason(
     level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule = RULE
 ) -> Heights:
-    """The heights, none higher than the best-kept neighbour makes plausible; unchanged where too few tell."""
+    """The heights, none higher than the best-kept neighbour makes plausible; unchanged where too few tell.
+
+    No height is brought below the lowest one: a tall box never becomes a fracture by being bounded.
+    """
     shape = _shape(level)
     near = _near(level, neighbours, rule) if shape else []
     if shape is None or len(near) < rule.least_for_bound:
         return heights
-    most = (1.0 + rule.most_above) * max(max(scales) for scales in near)
-    kept = [min(height, most * normal) for height, normal in zip(_triple(heights), shape, strict=True)]
+    most, lowest = (1.0 + rule.most_above) * max(max(scales) for scales in near), min(_triple(heights))
+    kept = [min(height, max(lowest, most * normal)) for height, normal in zip(_triple(heights), shape, strict=True)]
     return Heights(kept[0], kept[1], kept[2])
 
 
