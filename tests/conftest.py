@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.support.database import (  # noqa: F401
     committed_db,
     database_url,
+    django_db_keepdb,
     django_db_modify_db_settings,
     postgres,
     pytest_unconfigure,

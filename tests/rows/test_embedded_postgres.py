@@ -61,3 +61,7 @@ def test_it_starts_again_after_kill_9_and_a_reused_process_id(folder: Path) -> N
     finally:
         embedded_postgres.stop(folder)
     embedded_postgres.stop(folder)
+
+
+def test_a_session_left_open_cannot_fail_the_run(django_db_keepdb: bool) -> None:
+    assert django_db_keepdb, "our fixture, not pytest-django's: dropping a database fails while one session is open"
