@@ -1,11 +1,22 @@
-"""Programs that are not ours and that tests talk to: Debian's DCMTK and Chromium."""
+"""Programs that are not ours and that tests talk to: Debian's DCMTK, Orthanc, dicom3tools and Chromium."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-PACKAGE_OF = {"dcmsend": "dcmtk", "storescu": "dcmtk", "echoscu": "dcmtk", "chromium": "chromium"}
+PACKAGE_OF = {
+    "dcmsend": "dcmtk",
+    "storescu": "dcmtk",
+    "storescp": "dcmtk",
+    "echoscu": "dcmtk",
+    "findscu": "dcmtk",
+    "dsrdump": "dcmtk",
+    "dciodvfy": "dicom3tools",
+    "Orthanc": "orthanc",
+    "chromium": "chromium",
+}
+ELSEWHERE = {"Orthanc": Path("/usr/sbin/Orthanc")}
 
 
 def peer(program: str) -> Path:
@@ -13,7 +24,7 @@ def peer(program: str) -> Path:
 
     Always /usr/bin: pynetdicom's wheel installs commands named like DCMTK's into the virtual environment.
     """
-    path = Path("/usr/bin") / program
+    path = ELSEWHERE.get(program, Path("/usr/bin") / program)
     if path.exists():
         return path
     reason = f"Debian package {PACKAGE_OF[program]!r} is not installed"
