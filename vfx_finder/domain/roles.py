@@ -23,15 +23,25 @@ class Permission(StrEnum):
     MOVE_REFERRAL = "move-referral"
     READ_OPERATIONS = "read-operations"
     RETRY_STUDY = "retry-study"
+    SET_UP_NETWORK = "set-up-network"
+    """Senders, destinations, archives, routing rules."""
+    RESEND = "resend"
     RECEIVE = "receive"
     RECORD_ANALYSIS = "record-analysis"
+    DELIVER = "deliver"
+    HEAR_HOSPITAL = "hear-hospital"
+    """Take in what the hospital's other systems say of patients and reports."""
 
 
 PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
     Role.RADIOLOGIST: frozenset({Permission.READ_WORKLIST, Permission.SIGN_REVIEW}),
     Role.NURSE: frozenset({Permission.READ_QUEUE, Permission.MOVE_REFERRAL}),
-    Role.OPERATOR: frozenset({Permission.READ_OPERATIONS, Permission.RETRY_STUDY}),
-    Role.SYSTEM: frozenset({Permission.RECEIVE, Permission.RECORD_ANALYSIS}),
+    Role.OPERATOR: frozenset(
+        {Permission.READ_OPERATIONS, Permission.RETRY_STUDY, Permission.SET_UP_NETWORK, Permission.RESEND}
+    ),
+    Role.SYSTEM: frozenset(
+        {Permission.RECEIVE, Permission.RECORD_ANALYSIS, Permission.DELIVER, Permission.HEAR_HOSPITAL}
+    ),
 }
 
 

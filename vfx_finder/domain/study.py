@@ -105,3 +105,5 @@ class Instance:
     SeriesDescription: str = ""
     AccessionNumber: str = ""
     ReferringPhysicianName: str = ""
+    BodyPartExamined: str = ""
+    StationName: str = ""

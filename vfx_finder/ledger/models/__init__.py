@@ -2,7 +2,33 @@
 
 from vfx_finder.ledger.models.audit import AuditEvent
 from vfx_finder.ledger.models.case import AnalysisRecord, Case, StoredInstance
+from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destination
+from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
 from vfx_finder.ledger.models.referral import Referral, ReferralNote
+from vfx_finder.ledger.models.retrieval import Archive, Sweep, SweptStudy
 from vfx_finder.ledger.models.review import SignedReview
+from vfx_finder.ledger.models.routing import RoutingRule
+from vfx_finder.ledger.models.sender import CommitmentRequest, Refusal, Sender
 
-__all__ = ["AnalysisRecord", "AuditEvent", "Case", "Referral", "ReferralNote", "SignedReview", "StoredInstance"]
+__all__ = [
+    "AnalysisRecord",
+    "Archive",
+    "AuditEvent",
+    "Case",
+    "CommitmentRequest",
+    "DeliveredObject",
+    "Delivery",
+    "Destination",
+    "HospitalMessage",
+    "PatientChange",
+    "RadiologyReport",
+    "Referral",
+    "ReferralNote",
+    "Refusal",
+    "RoutingRule",
+    "Sender",
+    "SignedReview",
+    "StoredInstance",
+    "Sweep",
+    "SweptStudy",
+]

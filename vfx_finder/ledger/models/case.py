@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.routing import Priority
 
 GRADES = Q(max_grade__gte=0) & Q(max_grade__lte=3)
 RECEIVING = Q(state=CaseState.RECEIVING.value)
@@ -30,6 +31,8 @@ class Case(models.Model):
     AccessionNumber = models.CharField(max_length=64, blank=True)
     ReferringPhysicianName = models.CharField(max_length=512, blank=True)
     Modality = models.CharField(max_length=32, blank=True)
+    BodyPartExamined = models.CharField(max_length=64, blank=True)
+    StationName = models.CharField(max_length=64, blank=True)
 
     state = models.CharField(
         max_length=32, choices=[(s.value, s.value) for s in CaseState], default=CaseState.RECEIVING.value
@@ -45,6 +48,11 @@ class Case(models.Model):
     patient_conflict = models.BooleanField(default=False)
     """Instances of this study name different patients: a person must look."""
     instances_after_review = models.PositiveIntegerField(default=0)
+    priority = models.CharField(
+        max_length=16, choices=[(p.value, p.value) for p in Priority], default=Priority.NORMAL.value
+    )
+    routed_by = models.CharField(max_length=128, blank=True)
+    """The name of the routing rule that chose the priority or left the study out; empty where none fitted."""
 
     max_grade = models.PositiveSmallIntegerField(null=True)
     fracture_count = models.PositiveSmallIntegerField(null=True)
@@ -77,6 +85,7 @@ class Case(models.Model):
             ),
             models.CheckConstraint(condition=Q(max_grade__isnull=True) | GRADES, name="case_grade_is_genant"),
             models.CheckConstraint(condition=~Q(correlation_id=""), name="case_has_correlation_id"),
+            models.CheckConstraint(condition=Q(priority__in=[p.value for p in Priority]), name="case_priority_known"),
             models.CheckConstraint(condition=Q(last_instance_at__gte=F("received_at")), name="case_times_in_order"),
         ]
 
