@@ -584,4 +584,23 @@ class Migration(migrations.Migration):
                 name="swept_state_known",
             ),
         ),
+        migrations.CreateModel(
+            name="Heartbeat",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("process", models.CharField(max_length=64, unique=True)),
+                ("started_at", models.DateTimeField()),
+                ("at", models.DateTimeField()),
+                ("facts", models.JSONField(default=dict)),
+            ],
+            options={
+                "ordering": ["process"],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="heartbeat",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("process", ""), _negated=True), name="heartbeat_names_a_process"
+            ),
+        ),
     ]

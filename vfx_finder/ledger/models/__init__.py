@@ -3,6 +3,7 @@
 from vfx_finder.ledger.models.audit import AuditEvent
 from vfx_finder.ledger.models.case import AnalysisRecord, Case, StoredInstance
 from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destination
+from vfx_finder.ledger.models.heartbeat import Heartbeat
 from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
 from vfx_finder.ledger.models.referral import Referral, ReferralNote
 from vfx_finder.ledger.models.retrieval import Archive, Sweep, SweptStudy
@@ -19,6 +20,7 @@ __all__ = [
     "DeliveredObject",
     "Delivery",
     "Destination",
+    "Heartbeat",
     "HospitalMessage",
     "PatientChange",
     "RadiologyReport",
