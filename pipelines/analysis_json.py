@@ -9,13 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vfx_finder.domain import genant
 from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import SCHEMA, Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
+from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
 Document = dict[str, Any]
+
+NOTICE = "Research software: not for clinical decisions. A radiologist decides."
 
 _STEPS = ("read", "locate", "measure", "total")
 
@@ -24,13 +28,15 @@ def to_document(analysis: Analysis) -> Document:
     """The analysis as plain JSON values."""
     return {
         "schema": SCHEMA,
+        "notice": NOTICE,
         "modality": analysis.modality,
         "unsuitable": _unsuitable(analysis.unsuitable),
-        "vertebrae": [_vertebra(finding) for finding in analysis.findings],
+        "vertebrae": [_vertebra(finding, is_flagged=finding in analysis.flagged) for finding in analysis.findings],
         "patient": _patient(analysis.patient),
         "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in analysis.models],
         "seconds": {step: float(analysis.seconds.get(step, 0.0)) for step in _STEPS},
         "bone_density": asdict(analysis.bone_density) if analysis.bone_density else None,
+        "operating_point": asdict(analysis.operating_point),
     }
 
 
@@ -49,7 +55,7 @@ def write_json(analysis: Analysis, path: Path) -> None:
     path.write_text(json.dumps(to_document(analysis), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _vertebra(finding: Finding) -> Document:
+def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
     vertebra = finding.vertebra
     level = vertebra.level
     return {
@@ -61,9 +67,11 @@ def _vertebra(finding: Finding) -> Document:
         "heights_mm": _heights(vertebra.heights),
         "ratios": _ratios(vertebra.heights),
         "loss": _loss(finding.loss),
+        "severity": _severity(finding),
         "grade": finding.grade,
         "deformity": finding.deformity.value if finding.deformity else None,
         "probability_grade2plus": _number(finding.probability_grade2plus),
+        "flagged": is_flagged,
         "flags": list(vertebra.flags),
         "unsuitable": _unsuitable(finding.unsuitable),
     }
@@ -83,6 +91,13 @@ def _loss(loss: Loss | None) -> Document:
     if loss is None:
         return {"own": None, "expected": None}
     return {"own": float(loss.own), "expected": _number(loss.expected)}
+
+
+def _severity(finding: Finding) -> float | None:
+    """What the grade was read from, on the scale of Genant's thresholds (`domain.genant.severity`)."""
+    if finding.loss is None or finding.grade is None:
+        return None
+    return float(genant.severity(finding.vertebra.level.level, finding.loss))
 
 
 def _patient(patient: PatientSummary | None) -> Document | None:
@@ -113,7 +128,15 @@ def _analysis(document: Document) -> Analysis:
         bone_density=bone_density_of(document.get("bone_density")),
         models=tuple(ModelVersion(**row) for row in document["models"]),
         seconds=dict(document["seconds"]),
+        operating_point=_read_operating_point(document.get("operating_point")),
     )
+
+
+def _read_operating_point(row: Document | None) -> OperatingPoint:
+    """The point as written; documents from before it was written were made at "balanced"."""
+    if row is None:
+        return BALANCED
+    return OperatingPoint(**row | {"measured": Measured(**row["measured"]) if row["measured"] else None})
 
 
 def _read_finding(row: Document) -> Finding:

@@ -129,3 +129,18 @@ def test_a_folder_of_several_studies_is_one_input_for_each(tmp_path: Path) -> No
 def test_a_folder_given_for_the_document_gets_it_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(nifti(tmp_path / "x.nii"), "--json", tmp_path, monkeypatch=monkeypatch) == 0
     assert (tmp_path / "x.json").exists()
+
+
+def test_a_readme_beside_a_nifti_is_no_study(tmp_path: Path) -> None:
+    nifti(tmp_path / "s.nii")
+    (tmp_path / "README.md").write_text("Dear colleague,")
+    assert [item.name for item in inputs_of([tmp_path])] == ["s"]
+
+
+def test_the_terminal_says_what_the_grade_is_read_from_and_what_the_operating_point_is_worth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(nifti(tmp_path / "x.nii"), monkeypatch=monkeypatch)
+    shown = capsys.readouterr().out
+    assert "severity" in shown
+    assert "Operating point balanced: flagged from a probability of 50%" in shown

@@ -13,23 +13,28 @@ from pipelines.analysis_json import from_document, to_document, write_json
 from vfx_finder.domain.bone_density import BoneDensity, Contrast, Exposure, PassedOver, Trabecular, WhyNot
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
+from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, Measured
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
 EXAMPLE = """
-{"schema": "vfx-finder/analysis/1", "modality": "CT", "unsuitable": null,
+{"schema": "vfx-finder/analysis/1",
+ "notice": "Research software: not for clinical decisions. A radiologist decides.",
+ "modality": "CT", "unsuitable": null,
  "vertebrae": [{"level": "L1", "level_confidence": 0.97, "level_alternatives": {"T12": 0.03}, "level_words": "L1",
    "centre_mm": [0.0, 0.0, 0.0], "heights_mm": {"anterior": 18.0, "middle": 20.0, "posterior": 25.0},
    "ratios": {"min_max": 0.72, "anterior_posterior": 0.72, "middle_posterior": 0.80},
-   "loss": {"own": 0.25, "expected": 0.22}, "grade": 2, "deformity": "wedge",
-   "probability_grade2plus": 0.93, "flags": ["cut-by-field-of-view"], "unsuitable": null}],
+   "loss": {"own": 0.25, "expected": 0.22}, "severity": 0.27399999999999997, "grade": 2, "deformity": "wedge",
+   "probability_grade2plus": 0.93, "flagged": true, "flags": ["cut-by-field-of-view"], "unsuitable": null}],
  "patient": {"max_grade": 2, "fracture_count": 1, "spinal_deformity_index": 2, "probability_grade2plus": 0.95},
  "models": [{"name": "ct_spine", "version": "0.1.0", "sha256": "..."}],
  "seconds": {"read": 0.0, "locate": 0.0, "measure": 0.0, "total": 0.0},
  "bone_density": {
    "measured": {"level": "T12", "mean_hu": 121.5, "sd_hu": 24.0, "area_mm2": 198.0, "volume_mm3": 1590.0,
      "left_out": 0.04},
-   "exposure": {"kvp": 120.0, "contrast": "unknown"}, "passed_over": [{"level": "L1", "why": "fractured"}]}}
+   "exposure": {"kvp": 120.0, "contrast": "unknown"}, "passed_over": [{"level": "L1", "why": "fractured"}]},
+ "operating_point": {"name": "balanced", "threshold": 0.5, "mimics_count_fully": false, "measured":
+   {"threshold": 0.5, "sensitivity": 0.95, "specificity": 0.8, "n": 400, "on": "synthetic patients"}}}
 """
 
 shares = st.floats(0, 1)
@@ -56,6 +61,7 @@ findings = st.builds(
     probability_grade2plus=st.none() | shares,
     unsuitable=unsuitables,
 )
+MEASURED = Measured(BALANCED.threshold, 0.95, 0.8, 400, "synthetic patients")
 positive = st.floats(0, 1e4)
 densities = st.builds(
     BoneDensity,
@@ -74,6 +80,7 @@ analyses = st.builds(
     models=st.lists(st.builds(ModelVersion, st.text(), st.text(), st.text()), max_size=2).map(tuple),
     seconds=seconds,
     bone_density=st.none() | densities,
+    operating_point=st.sampled_from([*OPERATING_POINTS.values(), BALANCED.with_measured(MEASURED)]),
 )
 
 
@@ -90,9 +97,11 @@ def test_the_agreed_example_is_reproduced_key_for_key() -> None:
     assert json.dumps(again) == json.dumps(example), "same keys, same order, same values"
 
 
-def test_a_document_from_before_density_was_measured_is_still_read() -> None:
-    older = {key: value for key, value in json.loads(EXAMPLE).items() if key != "bone_density"}
+def test_a_document_from_before_density_and_operating_points_is_still_read() -> None:
+    later = {"bone_density", "operating_point", "notice"}
+    older = {key: value for key, value in json.loads(EXAMPLE).items() if key not in later}
     assert from_document(older).bone_density is None
+    assert from_document(older).operating_point == BALANCED
 
 
 def test_what_was_not_measured_is_null_and_never_left_out() -> None:

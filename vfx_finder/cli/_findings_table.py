@@ -1,17 +1,20 @@
 """An analysis as a table for the terminal."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.steps.label import UNCERTAIN
+from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Heights
 
-_COLUMNS = ("level", "sure", "mm a / m / p", "min/max", "loss", "grade", "shape", "P(2+)", "remarks")
-_LEFT = frozenset({"level", "shape", "remarks"})
+_COLUMNS = ("level", "sure", "mm a / m / p", "min/max", "severity", "grade", "shape", "P(2+)")
+_LEFT = frozenset({"level", "shape"})
 _GRADE_STYLE = {1: "yellow", 2: "bold red", 3: "bold red"}
 
 
@@ -26,20 +29,29 @@ def rendered(name: str, analysis: Analysis) -> RenderableType:
 
 
 def _table(analysis: Analysis) -> list[RenderableType]:
-    """The table, and below it, once, the remarks that hold for every vertebra, and those on the numbering."""
-    everywhere = set.intersection(*(set(_remarks(finding)) for finding in analysis.findings))
+    """The table, and below it the remarks: on the numbering, those that hold for every vertebra, those of one."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
         justify: JustifyMethod = "left" if column in _LEFT else "right"
-        table.add_column(column, justify=justify, no_wrap=column != "remarks", overflow="fold")
+        table.add_column(column, justify=justify, no_wrap=True)
     for finding in analysis.findings:
-        table.add_row(*_row(finding, everywhere), style=_GRADE_STYLE.get(finding.grade or 0))
-    below = [Text(f"All: {', '.join(sorted(everywhere))}", style="dim")] if everywhere else []
-    numbering = [Text(one, style="dim") for one in numbering_remarks([found.vertebra for found in analysis.findings])]
-    return [table, *below, *numbering]
+        table.add_row(*_row(finding), style=_GRADE_STYLE.get(finding.grade or 0))
+    numbering = numbering_remarks([found.vertebra for found in analysis.findings])
+    return [table, *(Text(line, style="dim") for line in (*numbering, *_remark_lines(analysis.findings)))]
 
 
-def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
+def _remark_lines(findings: Sequence[Finding]) -> list[str]:
+    """What holds for every vertebra, once; then each vertebra that has remarks of its own."""
+    told = [_remarks(finding) for finding in findings]
+    everywhere = set.intersection(*map(set, told)) if len(told) > 1 else set()
+    shared = [f"All: {', '.join(sorted(everywhere))}"] if everywhere else []
+    for finding, remarks in zip(findings, told, strict=True):
+        own = [remark for remark in remarks if remark not in everywhere]
+        shared += [f"{finding.vertebra.level.level}: {', '.join(own)}"] if own else []
+    return shared
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
     level, heights = finding.vertebra.level, finding.vertebra.heights
     probability = finding.probability_grade2plus
     return (
@@ -47,11 +59,10 @@ def _row(finding: Finding, everywhere: set[str]) -> tuple[str, ...]:
         f"{level.confidence:.0%}",
         _millimetres(heights),
         f"{heights.min_max:.2f}" if heights else "",
-        f"{finding.loss.own:.0%}" if finding.loss else "",
+        _severity(finding),
         "" if finding.grade is None else str(finding.grade),
         finding.deformity.value if finding.deformity else "",
         "" if probability is None else f"{probability:.2f}",
-        ", ".join(remark for remark in _remarks(finding) if remark not in everywhere),
     )
 
 
@@ -64,6 +75,13 @@ def _remarks(finding: Finding) -> tuple[str, ...]:
 
 def _millimetres(heights: Heights | None) -> str:
     return f"{heights.anterior:.1f} {heights.middle:.1f} {heights.posterior:.1f}" if heights else ""
+
+
+def _severity(finding: Finding) -> str:
+    """What the grade is read from: own and expected loss on one scale (docs/grading.md)."""
+    if finding.loss is None or finding.grade is None:
+        return ""
+    return f"{genant.severity(finding.vertebra.level.level, finding.loss):.0%}"
 
 
 def _series_line(analysis: Analysis) -> str:
@@ -82,7 +100,7 @@ def _conclusion(analysis: Analysis) -> Text:
     return Text(
         f"Highest grade {patient.max_grade}, {patient.fracture_count} of grade 1 or more, spinal deformity index "
         f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: {patient.probability_grade2plus:.2f}. "
-        f"For a radiologist at operating point {analysis.operating_point.name}: {flagged}. "
+        f"For a radiologist: {flagged}. {analysis.operating_point.words} "
         f"{analysis.seconds.get('total', 0.0):.1f} s. Research software: a radiologist decides."
     )
 
