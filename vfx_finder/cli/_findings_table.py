@@ -81,7 +81,7 @@ def _severity(finding: Finding) -> str:
     """What the grade is read from: own and expected loss on one scale (docs/grading.md)."""
     if finding.loss is None or finding.grade is None:
         return ""
-    return f"{genant.severity(finding.vertebra.level.level, finding.loss):.0%}"
+    return f"{genant.severity(finding.vertebra.level.level, finding.loss):.1%}"
 
 
 def _series_line(analysis: Analysis) -> str:
