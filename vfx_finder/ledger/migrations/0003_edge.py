@@ -603,4 +603,24 @@ class Migration(migrations.Migration):
                 condition=models.Q(("process", ""), _negated=True), name="heartbeat_names_a_process"
             ),
         ),
+        migrations.AddField(
+            model_name="analysisrecord",
+            name="reformat",
+            field=models.BinaryField(null=True),
+        ),
+        migrations.AddField(
+            model_name="destination",
+            name="away_since",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="destination",
+            name="try_wanted_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="delivery",
+            name="asked",
+            field=models.PositiveIntegerField(default=0),
+        ),
     ]

@@ -16,7 +16,8 @@ class Destination(models.Model):
     DICOM and HL7 use `host` and `port` (and `AETitle`, `use_tls`), STOW-RS and FHIR `url` (and `token`).
     `kinds` names the object kinds (`domain.delivered.Kind`). `before_sign_off`: also send a preliminary result,
     marked as unconfirmed; the default is only what a radiologist signed. `commitment`: ask for storage commitment.
-    `last_answer` is what the peer said last, in words; `last_ok_at` when it last said yes.
+    `last_answer` is what the peer said last, in words; `last_ok_at` when it last said yes; `away_since` is set while
+    it cannot be reached. `try_wanted_at`: an operator asked for a try, and the worker has not answered yet.
     """
 
     name = models.CharField(max_length=64, unique=True)
@@ -34,6 +35,8 @@ class Destination(models.Model):
     last_ok_at = models.DateTimeField(null=True)
     last_tried_at = models.DateTimeField(null=True)
     last_answer = models.CharField(max_length=256, blank=True)
+    away_since = models.DateTimeField(null=True)
+    try_wanted_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]
@@ -56,7 +59,8 @@ class Destination(models.Model):
 class Delivery(models.Model):
     """One result on its way to one destination: of one generation, at one stage (`domain.delivered.Stage`).
 
-    `correlation_id` is the case's. `answer` is the peer's last answer in words, never a patient's name.
+    `attempts` counts how often it was sent, `asked` how often its storage commitment was asked for, both since a
+    person last began it anew. `answer` is the peer's last answer in words, never a patient's name.
     """
 
     case_id: int
@@ -72,6 +76,7 @@ class Delivery(models.Model):
         default=DeliveryState.WAITING.value,
     )
     attempts = models.PositiveIntegerField(default=0)
+    asked = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     moved_at = models.DateTimeField()
