@@ -21,6 +21,8 @@ EDGES_MM = (-6.0, -2.0, 2.0, 6.0)
 _ROOM = 108  # upright pixels that a patch turned by 25 degrees still fits into
 _WEIGHT = {"C": 0.15, "T": 1.0, "L": 1.0}
 _FRACTURED = 4.0
+_THICKNESS = (0.35, 0.25, 0.40)
+"""More thick slices than hospitals make: there the drawn end-plates err most."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def draw_look(trunk: Trunk, rng: np.random.Generator) -> Look:
     painted = Painter(trunk, PIXEL_MM, rng).paint(_upright(trunk, (float(centre[0]), float(centre[1])), rng))
     shape = (len(EDGES_MM), _ROOM, _ROOM)
     own = (painted.share["body"] * (painted.owner == number)).view(shape)
-    hu = acquire(_slabs(painted.hu.view(shape)).movedim(0, 2), draw_scan(rng), PIXEL_MM, rng).movedim(2, 0)
+    hu = acquire(_slabs(painted.hu.view(shape)).movedim(0, 2), draw_scan(rng, _THICKNESS), PIXEL_MM, rng).movedim(2, 0)
     hu = hu * float(rng.normal(1, 0.05)) + float(rng.normal(0, 12))
     turn = _pitch(v) + float(np.radians(rng.normal(0, 6)))
     image, truth = (_turned(part, turn) for part in (hu, _slabs(own)))

@@ -20,11 +20,13 @@ class Scan:
     noise_blur_mm: float
 
 
-def draw_scan(rng: np.random.Generator) -> Scan:
-    """A random acquisition: mostly 0.6 to 3 mm slices, some to 6 mm; soft to sharp kernels; low to high noise."""
-    thick = float(
-        rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 6.0)], p=[0.45, 0.35, 0.2])
-    )
+THIN_TO_THICK = (0.45, 0.35, 0.20)
+"""Shares of scans with slices of 0.6 to 1.5, 1.5 to 3.2 and 3.2 to 6 mm."""
+
+
+def draw_scan(rng: np.random.Generator, thickness: tuple[float, float, float] = THIN_TO_THICK) -> Scan:
+    """A random acquisition: slices by the shares of `thickness`; soft to sharp kernels; low to high noise."""
+    thick = float(rng.choice([rng.uniform(0.6, 1.5), rng.uniform(1.5, 3.2), rng.uniform(3.2, 6.0)], p=thickness))
     sharp = rng.random() < 0.3
     return Scan(
         slice_mm=thick,

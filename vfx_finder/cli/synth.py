@@ -31,7 +31,10 @@ def register(app: typer.Typer) -> None:
             Path, typer.Argument(help="Where to write, one folder a study and its truth.json beside it.")
         ],
         studies: Annotated[
-            int, typer.Option(help="How many random studies; 0 writes the six of the demonstration.")
+            int,
+            typer.Option(
+                help="How many random studies (0: the demonstration's six); of --validation, how many patients (0: all)."
+            ),
         ] = 0,
         seed: Annotated[int, typer.Option(help="The same seed gives the same studies.")] = 1,
         validation: Annotated[
