@@ -32,9 +32,7 @@ def register(app: typer.Typer) -> None:
         ],
         studies: Annotated[
             int,
-            typer.Option(
-                help="How many random studies (0: the demonstration's six); of --validation, how many patients (0: all)."
-            ),
+            typer.Option(help="How many random studies (0: the demonstration's six), or validation patients (0: all)."),
         ] = 0,
         seed: Annotated[int, typer.Option(help="The same seed gives the same studies.")] = 1,
         validation: Annotated[
