@@ -1,0 +1,104 @@
+"""Who may send to this system, and why a caller is turned away. No sockets, no rows."""
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vfx_finder.domain.errors import WrongState
+
+LONGEST_TITLE = 16
+"""Characters of an AE title (VR AE, DICOM PS3.5 table 6.2-1)."""
+
+
+class Refused(StrEnum):
+    """Why a caller was turned away, or what it sent was not taken. Counted by caller, host and reason."""
+
+    UNKNOWN_SENDER = "unknown-sender"
+    WRONG_HOST = "wrong-host"
+    SWITCHED_OFF = "sender-switched-off"
+    NOBODY_MAY = "no-sender-is-set-up"
+    WRONG_CALLED_TITLE = "wrong-called-title"
+    TOO_MANY = "too-many-associations"
+    TOO_OFTEN = "too-many-connections-a-minute"
+    TLS = "tls-failed"
+    TOO_SLOW = "too-slow"
+    SILENT = "connected-and-said-nothing"
+    NOT_DICOM = "not-dicom"
+    TOO_LARGE = "too-large"
+    NO_SPACE = "no-space-left"
+    DAMAGED = "damaged-instance"
+    BAD_TOKEN = "bad-token"
+    """A token of DICOMweb that belongs to no sender."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """One system that may send. `host`: an address or a network ("10.1.2.0/24"), empty for any."""
+
+    AETitle: str
+    host: str = ""
+    enabled: bool = True
+
+    def is_at(self, host: str) -> bool:
+        """Whether a caller at this address is the sender's place."""
+        return not self.host or _contains(self.host, host)
+
+
+@dataclass(frozen=True)
+class AcceptList:
+    """The senders that are set up. `anybody`: an empty list lets every caller in, otherwise nobody."""
+
+    senders: tuple[Sender, ...] = ()
+    anybody: bool = False
+
+    def objection(self, calling: str, host: str) -> Refused | None:
+        """Why this caller may not come in; None if it may."""
+        if not self.senders:
+            return None if self.anybody else Refused.NOBODY_MAY
+        named = [sender for sender in self.senders if sender.AETitle == calling.strip()]
+        if not named:
+            return Refused.UNKNOWN_SENDER
+        if not any(sender.enabled for sender in named):
+            return Refused.SWITCHED_OFF
+        if not any(sender.enabled and sender.is_at(host) for sender in named):
+            return Refused.WRONG_HOST
+        return None
+
+
+def checked_title(title: str) -> str:
+    """An AE title without padding. Raises `WrongState` unless it has 1 to 16 plain characters (PS3.5 6.2)."""
+    stripped = title.strip()
+    if not 0 < len(stripped) <= LONGEST_TITLE:
+        raise WrongState("An AE title has 1 to 16 characters.")
+    if not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
+        raise WrongState("An AE title is plain letters, digits and signs, without a backslash.")
+    return stripped
+
+
+def checked_host(host: str) -> str:
+    """An address, a network or nothing, in its usual spelling. Raises `WrongState` for anything else."""
+    stripped = host.strip()
+    if not stripped:
+        return ""
+    try:
+        network = ipaddress.ip_network(stripped, strict=False)
+    except ValueError:
+        raise WrongState("A host is an IP address or a network such as 10.1.2.0/24.") from None
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach an address to which a server is bound."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _contains(network: str, host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
