@@ -20,6 +20,7 @@ from pipelines.steps.locate import SpineNetworks, locate
 from pipelines.steps.material import materials
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
+from pipelines.steps.reformat import packed, sagittal_reformat
 from pipelines.steps.volume import read_volume
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
@@ -180,6 +181,7 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
         seconds={},
         picture=sagittal_picture(stack),
         bone_density=bone_density(volume, stack, sites),
+        reformat=packed(sagittal_reformat(volume, stack, bodies)),
     )
 
 

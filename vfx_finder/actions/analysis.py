@@ -86,6 +86,7 @@ def _write(case: Case, analysis: Analysis, now: datetime) -> None:
         model_versions=document["models"],
         seconds=analysis.seconds,
         picture_png=analysis.picture.png if analysis.picture else None,
+        reformat=analysis.reformat,
     )
 
 

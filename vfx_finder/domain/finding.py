@@ -1,6 +1,6 @@
 """What an analysis says: facts, made once by computation, never changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vfx_finder.domain.bone_density import BoneDensity
@@ -76,7 +76,8 @@ class Analysis:
     """The whole answer for one study. Exactly one of `unsuitable` and `patient` is None.
 
     `operating_point` is the one that decides what of it reaches the worklist. `bone_density` is supporting information
-    and decides nothing; None where no spine was found, or by a version that did not measure it.
+    and decides nothing; None where no spine was found, or by a version that did not measure it. `reformat` is the
+    sagittal reformat with the bodies in it, packed (`pipelines.steps.reformat`): what result objects are made of.
     """
 
     modality: str
@@ -89,6 +90,7 @@ class Analysis:
     picture: SagittalPicture | None = None
     bone_density: BoneDensity | None = None
     operating_point: OperatingPoint = BALANCED
+    reformat: bytes | None = field(default=None, repr=False)
 
     @property
     def flagged(self) -> tuple[Finding, ...]:

@@ -14,15 +14,16 @@ Document = dict[str, Any]
 
 
 def analysis_document(analysis: Analysis) -> Document:
-    """The whole analysis but the bytes of its picture."""
+    """The whole analysis but the bytes of its picture and its reformat."""
     document = asdict(analysis)
+    del document["reformat"]
     if analysis.picture is not None:
         del document["picture"]["png"]
     return document
 
 
-def analysis_of(document: Document, png: bytes | None) -> Analysis:
-    """The analysis that this document was made of."""
+def analysis_of(document: Document, png: bytes | None, reformat: bytes | None = None) -> Analysis:
+    """The analysis that this document was made of, with the bytes that are kept beside it where they are given."""
     picture = document["picture"]
     return Analysis(
         modality=document["modality"],
@@ -35,6 +36,7 @@ def analysis_of(document: Document, png: bytes | None) -> Analysis:
         picture=SagittalPicture(png=bytes(png), **picture) if picture and png is not None else None,
         bone_density=bone_density_of(document.get("bone_density")),
         operating_point=operating_point_of(document),
+        reformat=None if reformat is None else bytes(reformat),
     )
 
 

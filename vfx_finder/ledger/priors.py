@@ -61,7 +61,7 @@ def _newest_first(case: Case, today: date) -> Iterable[tuple[int, date]]:
 def _present_analysis(case_id: int) -> AnalysisRecord | None:
     """The analysis that still stands, if it found a spine that could be graded."""
     records = AnalysisRecord.objects.filter(case_id=case_id, generation=F("case__generation"))
-    record = records.select_related("case__review").defer("picture_png").first()
+    record = records.select_related("case__review").defer("picture_png", "reformat").first()
     return record if record is not None and record.document["patient"] else None
 
 

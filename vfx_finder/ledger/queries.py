@@ -106,7 +106,7 @@ def study(case_id: int) -> StudyFile | None:
     case = Case.objects.select_related("review").filter(pk=case_id).first()
     if case is None:
         return None
-    record = AnalysisRecord.objects.filter(case=case, generation=case.generation).first()
+    record = AnalysisRecord.objects.defer("reformat").filter(case=case, generation=case.generation).first()
     return StudyFile(
         case=case,
         owner=CASE_OWNER[CaseState(case.state)],

@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
             model_name="deliveredobject",
             name="delivery",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="objects", to="ledger.delivery"
+                on_delete=django.db.models.deletion.PROTECT, related_name="delivered", to="ledger.delivery"
             ),
         ),
         migrations.AddConstraint(
@@ -622,5 +622,114 @@ class Migration(migrations.Migration):
             model_name="delivery",
             name="asked",
             field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.CreateModel(
+            name="PriorSearch",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("state", models.CharField(default="waiting", max_length=16)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_at", models.DateTimeField(null=True)),
+                ("moved_at", models.DateTimeField()),
+                ("reason", models.CharField(blank=True, max_length=256)),
+            ],
+            options={
+                "ordering": ["moved_at", "pk"],
+            },
+        ),
+        migrations.RemoveConstraint(
+            model_name="sweep",
+            name="sweep_state_known",
+        ),
+        migrations.RemoveConstraint(
+            model_name="sweptstudy",
+            name="swept_state_known",
+        ),
+        migrations.AddField(
+            model_name="archive",
+            name="echo_wanted_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="archive",
+            name="last_asked_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="archive",
+            name="last_tried_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AlterField(
+            model_name="sweptstudy",
+            name="sweep",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="studies", to="ledger.sweep"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="sweep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["running", "paused", "cancelled", "done"])), name="sweep_state_known"
+            ),
+        ),
+        migrations.AddField(
+            model_name="priorsearch",
+            name="archive",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="prior_searches", to="ledger.archive"
+            ),
+        ),
+        migrations.AddField(
+            model_name="priorsearch",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="prior_searches", to="ledger.case"
+            ),
+        ),
+        migrations.AddField(
+            model_name="sweptstudy",
+            name="search",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="studies", to="ledger.priorsearch"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="sweptstudy",
+            index=models.Index(fields=["StudyInstanceUID"], name="swept_by_study"),
+        ),
+        migrations.AddConstraint(
+            model_name="sweptstudy",
+            constraint=models.UniqueConstraint(fields=("search", "StudyInstanceUID"), name="prior_asked_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="sweptstudy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("search__isnull", True), ("sweep__isnull", False)),
+                    models.Q(("search__isnull", False), ("sweep__isnull", True)),
+                    _connector="OR",
+                ),
+                name="swept_for_one_purpose",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="sweptstudy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["listed", "asked", "received", "here-already", "left-out", "failed"])
+                ),
+                name="swept_state_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="priorsearch",
+            constraint=models.UniqueConstraint(fields=("archive", "case"), name="priors_searched_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="priorsearch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "done", "failed"])), name="search_state_known"
+            ),
         ),
     ]

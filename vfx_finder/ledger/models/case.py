@@ -132,6 +132,8 @@ class AnalysisRecord(models.Model):
     model_versions = models.JSONField()
     seconds = models.JSONField()
     picture_png = models.BinaryField(null=True)
+    reformat = models.BinaryField(null=True)
+    """The sagittal reformat that result objects are made of, 1 to 3 MB: read by deliveries only."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "generation"], name="analysed_once")]
