@@ -22,10 +22,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dicom_listener.c_store import Keeper
 from dicom_listener.server import listening
 from tests.support import dicom
 from vfx_finder import embedded_postgres
+from vfx_finder.actions.keeping import Keeper
 from vfx_finder.spool import Spool
 
 HOST = "127.0.0.1"

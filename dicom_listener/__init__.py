@@ -1,11 +1,9 @@
 """The ear: C-STORE and C-ECHO; bytes -> spool -> row -> status.
 
-contexts.py      what is accepted: SOP Classes and transfer syntaxes
+contexts.py      what is accepted: the classes and syntaxes of vfx_finder.dicom.accepted
 associations.py  who is let in: AE titles, limits, one log line when a peer comes and goes
 c_echo.py        the answer to "are you there?"
 c_store.py       one instance: check, keep, record, answer
-completeness.py  were all the bytes sent?
-part10.py        the file around the bytes
 statuses.py      the one table from error to DICOM status
 rows.py          the row of an instance, in the ledger
 server.py        the above behind one port

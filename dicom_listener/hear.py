@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from dicom_listener.associations import Door
-from dicom_listener.c_store import Keeper, Receive
 from dicom_listener.rows import hang_up, persistent
 from dicom_listener.server import listening
 from vfx_finder.actions import intake
+from vfx_finder.actions.keeping import Keeper, Receive
 from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.study import Instance

@@ -3,7 +3,7 @@
 from django.db import InterfaceError, OperationalError, connections
 from pynetdicom.events import Event
 
-from dicom_listener.c_store import Receive
+from vfx_finder.actions.keeping import Receive
 from vfx_finder.domain.errors import Retry
 from vfx_finder.domain.study import Instance
 

@@ -13,8 +13,9 @@ from pynetdicom.transport import ThreadedAssociationServer
 from dicom_listener import associations
 from dicom_listener.associations import Door, entity_behind
 from dicom_listener.c_echo import on_c_echo
-from dicom_listener.c_store import Keeper, on_c_store, on_incomplete_request
+from dicom_listener.c_store import on_c_store, on_incomplete_request
 from dicom_listener.contexts import accepted_contexts
+from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.errors import Broken
 
 log = structlog.get_logger(__name__)

@@ -1,5 +1,6 @@
 """The one table from what went wrong to the DICOM status that the sender sees."""
 
+from vfx_finder.dicom.whole import DoesNotMatch
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry, Unreadable, VfxError, WrongState
 
 SUCCESS = 0x0000
@@ -15,10 +16,6 @@ NOT_AUTHORIZED = 0x0124
 
 _COMMENT_MAX = 64
 """Error Comment (0000,0902) is an LO, DICOM PS3.5 table 6.2-1."""
-
-
-class DoesNotMatch(Unreadable):
-    """The dataset is not the instance that the request announced."""
 
 
 STATUS_OF: tuple[tuple[type[VfxError], int], ...] = (

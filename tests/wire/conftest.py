@@ -11,9 +11,9 @@ import pytest
 
 from dicom_listener import emulator
 from dicom_listener.associations import Door
-from dicom_listener.c_store import Keeper
 from dicom_listener.emulator import Address, SendReport
 from dicom_listener.server import listening
+from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
 

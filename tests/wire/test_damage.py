@@ -14,10 +14,10 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
-from dicom_listener import completeness
 from dicom_listener.emulator import associated
 from tests.support import dicom
 from tests.wire.conftest import Ear
+from vfx_finder.dicom import whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # pydicom also warns of what it then refuses
 
@@ -115,7 +115,7 @@ def test_text_and_noise_are_refused(ear: Ear, tmp_path: Path):
 
 def test_a_deflated_bomb_does_not_fill_the_memory(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A small dataset that inflates without end is refused at a limit."""
-    monkeypatch.setattr(completeness, "MAX_INFLATED", 1000)
+    monkeypatch.setattr(whole, "MAX_INFLATED", 1000)
     path = damaged(tmp_path, lambda data: data, uid.DeflatedExplicitVRLittleEndian)
     assert status_of(ear, path) == [CANNOT_UNDERSTAND]
     assert ear.files == set()

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from dicom_listener import emulator
-from dicom_listener.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from tests.support import dicom
 from tests.wire.conftest import LOOPBACK, Ear
+from vfx_finder.dicom.accepted import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from vfx_finder.domain.errors import Unreadable
 
 

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from dicom_listener import emulator
 from dicom_listener.associations import Door
-from dicom_listener.c_store import Keeper
 from dicom_listener.emulator import associated
 from dicom_listener.server import listening
 from tests.support import dicom
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear
+from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry
 
 pytestmark = PEERS_VANISH

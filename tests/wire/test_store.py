@@ -7,9 +7,9 @@ import pydicom
 import pytest
 from pydicom import uid
 
-from dicom_listener.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from tests.support import dicom
 from tests.wire.conftest import Ear
+from vfx_finder.dicom.accepted import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from vfx_finder.domain.errors import Retry
 
 SYNTAXES = (

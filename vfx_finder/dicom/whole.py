@@ -1,11 +1,14 @@
-"""Were all the bytes sent? A dataset that was cut short is refused, so that the sender still holds the only copy."""
+"""Is it whole, and is it what was announced? A dataset cut short is refused: the sender still holds the only copy."""
 
 import struct
 import zlib
+from io import BytesIO
 from typing import BinaryIO
 
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from vfx_finder.dicom.headers import Header, header_of, read_dataset
+from vfx_finder.dicom.part10 import Announced, file_of
 from vfx_finder.domain.errors import Unreadable
 
 _UNDEFINED = 0xFFFFFFFF
@@ -17,6 +20,31 @@ MAX_INFLATED = 2**30
 """Bytes to which a deflated dataset may grow: far above any CT or X-ray, far below what stops a machine."""
 
 _PIECE = 2**20
+
+
+class DoesNotMatch(Unreadable):
+    """The dataset is not the instance that was announced."""
+
+
+def checked(announced: Announced, dataset: bytes) -> tuple[Header, bytes]:
+    """The header of a whole encoded dataset that is the announced instance, and the file to keep of it.
+
+    Nothing but the header is decoded. Raises `Unreadable` for bytes that are no DICOM or were cut short,
+    `DoesNotMatch` where dataset and announcement name different instances.
+    """
+    deflated = announced.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    if deflated:
+        check_inflates(dataset)
+    content = file_of(announced, dataset)
+    stream = BytesIO(content)
+    header = header_of(read_dataset(stream))
+    if not deflated:
+        check_pixels(stream, announced.TransferSyntaxUID)
+    if header.SOPClassUID != announced.SOPClassUID:
+        raise DoesNotMatch("Dataset, request and presentation context differ in SOP Class.")
+    if header.SOPInstanceUID != announced.SOPInstanceUID:
+        raise DoesNotMatch("The dataset is another instance than the request.")
+    return header, content
 
 
 def check_pixels(stream: BinaryIO, transfer_syntax: str) -> None:

@@ -1,0 +1,38 @@
+"""File first, row second: how every received instance is kept, whichever way it came. Knows no database itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from vfx_finder.dicom.headers import Header, read_header
+from vfx_finder.domain.identity import Uid
+from vfx_finder.domain.study import Instance
+from vfx_finder.spool import Spool
+
+log = structlog.get_logger(__name__)
+
+Receive = Callable[[Instance], object]
+"""Makes the row of an instance; done when it returns, to be tried again by the sender when it raises."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Where instances go: their bytes to the spool, their row to `receive`."""
+
+    spool: Spool
+    receive: Receive
+
+
+def keep_and_record(keeper: Keeper, header: Header, content: bytes, calling: str) -> None:
+    """Keep this file and make its row; when it returns, the instance may be acknowledged.
+
+    A crash in between leaves a file without a row, never a row without a file. Raises what spool and `receive` raise.
+    """
+    kept = keeper.spool.keep(Uid(header.SOPInstanceUID), content)
+    if kept.differs:
+        log.warning("other-bytes-for-a-kept-instance", path=kept.path)
+        first = read_header(keeper.spool.path_of(kept.path))
+        keeper.receive(first.received(path=kept.path, sha256=kept.sha256, calling=calling))
+    # After a difference the ledger hears what was offered, and notes it; it keeps its row of the first.
+    keeper.receive(header.received(path=kept.path, sha256=kept.offered, calling=calling))
