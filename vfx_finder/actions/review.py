@@ -1,4 +1,4 @@
-"""Signing: the radiologist's reading, where the patient goes from it, and the referral, in one transaction."""
+"""Signing: the reading, where the patient goes from it, the referral, and what is sent out, in one transaction."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from vfx_finder.actions import _episodes
 from vfx_finder.actions._episodes import Arrival
 from vfx_finder.actions._since import since_earlier
 from vfx_finder.actions._trail import Act, Detail, tell
+from vfx_finder.actions.delivery import expect_final
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.age import age_at_study
 from vfx_finder.domain.errors import NotAllowed, WrongState
@@ -22,6 +23,8 @@ from vfx_finder.ledger.models import AnalysisRecord, Case, SignedReview
 
 def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_id: int | None = None) -> SignedReview:
     """Sign a study's review and let follow what the rules say: a referral, an escalation of an open one, or neither.
+
+    The signed result is asked to be sent to every destination.
 
     `analysis_id` is the analysis that was on the screen. Raises `NotAllowed` for anybody but a signed-in radiologist
     signing in their own name, `WrongState` where the study is not awaiting review or has another analysis by now.
@@ -46,6 +49,7 @@ def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_
         if routing.route is Route.FLS:
             arrival = Arrival(patient_age, routing.hold, since.circumstances)
             _episodes.open_or_join(signed, reached, arrival, act)
+        expect_final(signed, act)
     return signed
 
 

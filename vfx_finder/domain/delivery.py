@@ -73,6 +73,7 @@ class Answer:
     words: str
     accepted: bool
     hopeless: bool = False
+    SOPClassUID: str = ""
 
 
 @dataclass(frozen=True)

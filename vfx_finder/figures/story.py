@@ -25,6 +25,13 @@ VERB_WORDS: Mapping[str, str] = {
     "moved": "Moved along the pathway",
     "noted": "Note written",
     "age-answered": "Age answered",
+    "delivery-asked": "Result to be sent",
+    "delivery-stored": "Result stored by the archive",
+    "delivery-proven": "Result delivered",
+    "delivery-not-kept": "Result not kept by the archive; sent again",
+    "delivery-dead": "Result not delivered: a person must look",
+    "delivery-superseded": "Result not sent: a newer one goes instead",
+    "resent": "Result sent again",
 }
 
 

@@ -103,7 +103,7 @@ class DeliveredObject(models.Model):
     """One object of a delivery and what the peer answered for it. `status` is the DIMSE or HTTP status, if any."""
 
     delivery_id: int
-    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="objects")
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="delivered")
     kind = models.CharField(max_length=32)
     SOPClassUID = models.CharField(max_length=64, blank=True)
     SOPInstanceUID = models.CharField(max_length=64, blank=True)
