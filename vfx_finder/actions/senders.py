@@ -17,19 +17,24 @@ from vfx_finder.domain.sender import Sender as Accepted
 from vfx_finder.ledger.models import Refusal, Sender
 
 TOKEN_BYTES = 32
+LAST_PORT = 65535
 REFUSALS_KEPT = 500
 """Rows of `Refusal`: a flood of invented titles and addresses must not fill the table; the oldest go."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What an operator wants a sender to be. `AETitle` names it; `settle_seconds` None = the installation's."""
+    """What an operator wants a sender to be. `AETitle` names it; `settle_seconds` None = the installation's.
+
+    `port`: where the sender itself listens, so that it can be told of storage commitment; None = not known.
+    """
 
     AETitle: str
     host: str = ""
     description: str = ""
     enabled: bool = True
     settle_seconds: float | None = None
+    port: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,13 @@ def keep_sender(wish: Wish, actor: Actor, now: datetime, sender_id: int | None =
     title, host = checked_title(wish.AETitle), checked_host(wish.host)
     if wish.settle_seconds is not None and not wish.settle_seconds > 0:
         raise WrongState("The settle time is a number of seconds above 0.")
+    if wish.port is not None and not 0 < wish.port <= LAST_PORT:
+        raise WrongState("A port is a number from 1 to 65535.")
     with transaction.atomic():
         if Sender.objects.filter(AETitle=title).exclude(pk=sender_id).exists():
             raise WrongState("There is a sender with this AE title already.")
         sender = Sender.objects.select_for_update().get(pk=sender_id) if sender_id else Sender()
-        sender.AETitle, sender.host, sender.enabled = title, host, wish.enabled
+        sender.AETitle, sender.host, sender.port, sender.enabled = title, host, wish.port, wish.enabled
         sender.description, sender.settle_seconds = wish.description.strip()[:256], wish.settle_seconds
         sender.save()
         if sender.enabled:

@@ -732,4 +732,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state__in", ["waiting", "done", "failed"])), name="search_state_known"
             ),
         ),
+        migrations.AddField(model_name="sender", name="port", field=models.PositiveIntegerField(null=True)),
+        migrations.AddConstraint(
+            model_name="sender",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("port__isnull", True), ("port__range", (1, 65535)), _connector="OR"),
+                name="sender_port_is_one",
+            ),
+        ),
     ]

@@ -7,12 +7,15 @@ from django.db.models import F, Q
 class Sender(models.Model):
     """One system that may send: by C-STORE under its AE title, by STOW-RS with its token, or both.
 
-    `host` is an address or network ("10.1.2.0/24"), empty for any. `settle_seconds` overrides the installation's
-    setting. `token_sha256` is the digest of the STOW-RS token; the token itself is shown once and never kept.
+    `host` is an address or network ("10.1.2.0/24"), empty for any. `port` is where the sender itself listens, for
+    storage commitment results that cannot go back on its own association; None = not known. `settle_seconds` overrides
+    the installation's setting. `token_sha256` is the digest of the STOW-RS token; the token itself is shown once and
+    never kept.
     """
 
     AETitle = models.CharField(max_length=16, unique=True)
     host = models.CharField(max_length=64, blank=True)
+    port = models.PositiveIntegerField(null=True)
     description = models.CharField(max_length=256, blank=True)
     enabled = models.BooleanField(default=True)
     settle_seconds = models.FloatField(null=True)
@@ -23,6 +26,9 @@ class Sender(models.Model):
         ordering = ["AETitle"]
         constraints = [
             models.CheckConstraint(condition=~Q(AETitle=""), name="sender_has_a_title"),
+            models.CheckConstraint(
+                condition=Q(port__isnull=True) | Q(port__range=(1, 65535)), name="sender_port_is_one"
+            ),
             models.CheckConstraint(
                 condition=Q(settle_seconds__isnull=True) | Q(settle_seconds__gt=0), name="sender_settles"
             ),
