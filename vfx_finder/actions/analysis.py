@@ -6,6 +6,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from vfx_finder.actions._trail import Act, tell
+from vfx_finder.actions.delivery import expect_preliminary
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.finding import Analysis
@@ -34,7 +35,8 @@ def claim(case_id: int, generation: int) -> Case:
 
 def record(case_id: int, generation: int, analysis: Analysis, now: datetime) -> CaseState:
     """Write the answer and move the case on: awaiting review where its operating point flags a
-    vertebra, clear where it flags none, or unsuitable with its reason.
+    vertebra, clear where it flags none, or unsuitable with its reason. Destinations that want results before
+    sign-off are asked to get it.
 
     Raises `WrongState` for an answer that nobody waits for any more: the study has changed since, or has its answer.
     """
@@ -42,13 +44,15 @@ def record(case_id: int, generation: int, analysis: Analysis, now: datetime) -> 
     act.actor.must(Permission.RECORD_ANALYSIS)
     with transaction.atomic():
         case = _locked(case_id, generation)
-        _write(case, analysis, now)
+        written = _write(case, analysis, now)
         case.state = move_case(CaseState(case.state), _state_after(analysis))
         case.finished_at = now
         _summarise(case, analysis)
         case.save()
         told = {"state": case.state, "max_grade": case.max_grade, "operating_point": analysis.operating_point.name}
         tell(act, "analysed", case, {**told, "generation": generation})
+        if analysis.patient is not None:
+            expect_preliminary(written, act, flagged=analysis.flagged)
     return CaseState(case.state)
 
 
@@ -76,9 +80,9 @@ def _still_wanted(case: Case, generation: int) -> None:
         raise WrongState("This study is not waiting for this analysis any more.")
 
 
-def _write(case: Case, analysis: Analysis, now: datetime) -> None:
+def _write(case: Case, analysis: Analysis, now: datetime) -> AnalysisRecord:
     document = analysis_document(analysis)
-    AnalysisRecord.objects.create(
+    return AnalysisRecord.objects.create(
         case=case,
         generation=case.generation,
         created_at=now,
