@@ -1,17 +1,19 @@
 """What arrives: every acknowledged instance has its row, and a study that has gone quiet is given to the worker."""
 
 import hashlib
-import uuid
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from django.db import transaction
 
+from vfx_finder.actions import _arrivals
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.actions.jobs import ask_for_analysis
+from vfx_finder.actions.routing import route
 from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.actor import Actor
-from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.errors import Unreadable, WrongState
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.roles import Permission
@@ -19,25 +21,6 @@ from vfx_finder.domain.study import Instance, Reason
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import Case, StoredInstance
 from vfx_finder.spool import Spool
-
-PATIENT_HEADERS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge")
-STUDY_HEADERS = ("StudyDate", "StudyDescription", "AccessionNumber", "ReferringPhysicianName", "Modality")
-
-LONGEST = {
-    "PatientID": 256,
-    "IssuerOfPatientID": 256,
-    "PatientName": 512,
-    "PatientBirthDate": 32,
-    "PatientSex": 32,
-    "PatientAge": 32,
-    "StudyDate": 32,
-    "StudyDescription": 256,
-    "SeriesDescription": 256,
-    "AccessionNumber": 64,
-    "ReferringPhysicianName": 512,
-    "Modality": 32,
-}
-"""Characters that a row holds; DICOM allows fewer (PS3.5 section 6.2)."""
 
 
 class Receipt(StrEnum):
@@ -49,25 +32,29 @@ class Receipt(StrEnum):
 
 
 def receive(instance: Instance, actor: Actor, now: datetime, settle_seconds: float) -> Receipt:
-    """Write the row of one instance whose bytes already lie in the spool.
+    """Write the row of one instance whose bytes already lie in the spool; otherwise as `receive_many`."""
+    return receive_many((instance,), actor, now, settle_seconds)[0]
+
+
+def receive_many(
+    instances: Sequence[Instance], actor: Actor, now: datetime, settle_seconds: float
+) -> tuple[Receipt, ...]:
+    """Write the rows of instances whose bytes already lie in the spool, all of them or none; what became of each.
 
     The first instance of a study opens its case. A late one re-opens a finished case, unless a person has signed it:
-    then the instance is kept and listed, and a human decides. An instance that is already there changes nothing.
+    then the instance is kept and listed, and a human decides. An instance that is already there changes nothing. A
+    study must be quiet for the time its sender's row names, else for `settle_seconds`. Safe in many processes at once.
     Raises `NotAllowed` for an actor who may not receive, `Unreadable` for a malformed UID.
     """
     actor.must(Permission.RECEIVE)
-    for uid in (instance.StudyInstanceUID, instance.SeriesInstanceUID, instance.SOPInstanceUID):
-        Uid(uid)
-    act = Act(actor, now)
-    with transaction.atomic():
-        case = _case_of(instance, act, settle_seconds)
-        known = StoredInstance.objects.filter(SOPInstanceUID=instance.SOPInstanceUID).first()
-        if known is not None:
-            if known.sha256 != instance.sha256:
-                tell(act, "duplicate-with-other-bytes", case, {"instance": known.pk, "sha256": instance.sha256})
-            return Receipt.DUPLICATE
-        _store(instance, case, now)
-        return _note_arrival(case, act, settle_seconds)
+    for instance in instances:
+        for uid in (instance.StudyInstanceUID, instance.SeriesInstanceUID, instance.SOPInstanceUID):
+            Uid(uid)
+    if not instances:
+        return ()
+    taken = _arrivals.take_in(_arrivals.Arrivals(instances, Act(actor, now), settle_seconds))
+    fresh = set(taken.stored)
+    return tuple(_receipt(instance, fresh, taken.signed) for instance in instances)
 
 
 def settle_due(now: datetime, actor: Actor | None = None) -> int:
@@ -83,6 +70,20 @@ def settle_due(now: datetime, actor: Actor | None = None) -> int:
         for case in cases:
             _settle(case, act)
     return len(cases)
+
+
+def settle_now(case_id: int, actor: Actor, now: datetime) -> Case:
+    """Take a study as complete though its settle time has not passed. A late instance opens it again all the same.
+
+    Raises `WrongState` for a study that is not arriving any more.
+    """
+    actor.must(Permission.RETRY_STUDY)
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        if case.state != CaseState.RECEIVING:
+            raise WrongState("This study is not arriving any more.")
+        _settle(case, Act(actor, now))
+    return case
 
 
 def sweep_orphans(spool: Spool, before: datetime, now: datetime, settle_seconds: float) -> int:
@@ -107,6 +108,13 @@ def revive_stranded(now: datetime) -> int:
     return len(stranded)
 
 
+def _receipt(instance: Instance, fresh: set[str], signed: frozenset[str]) -> Receipt:
+    if instance.SOPInstanceUID not in fresh:
+        return Receipt.DUPLICATE
+    fresh.remove(instance.SOPInstanceUID)
+    return Receipt.AFTER_REVIEW if instance.StudyInstanceUID in signed else Receipt.NEW
+
+
 def _adopt(spool: Spool, path: str, how: tuple[Actor, datetime, float]) -> bool:
     file = spool.path_of(path)
     try:
@@ -119,92 +127,25 @@ def _adopt(spool: Spool, path: str, how: tuple[Actor, datetime, float]) -> bool:
 
 
 def _settle(case: Case, act: Act) -> None:
-    """The case complete; its job beside it, unless its instances name different patients: that is for a person."""
+    """The case complete and routed, its job beside it; a mixture of patients is for a person."""
     case.state = move_case(CaseState(case.state), CaseState.SETTLED)
     case.settle_due_at, case.settled_at = None, act.now
     instances = StoredInstance.objects.filter(case=case).count()
     tell(act, "settled", case, {"generation": case.generation, "instances": instances})
     if case.patient_conflict:
-        case.state = move_case(CaseState(case.state), CaseState.UNSUITABLE)
-        case.finished_at = act.now
-        case.reason, case.detail = (
-            Reason.PATIENT_CONFLICT,
-            "Its instances name different patients; nothing was analysed.",
-        )
-        tell(act, "unsuitable", case, {"reason": case.reason})
+        _refuse_mixture(case, act)
+    else:
+        route(case, act)
     case.save()
     if case.state == CaseState.SETTLED:
         ask_for_analysis(case)
 
 
-def _case_of(instance: Instance, act: Act, settle_seconds: float) -> Case:
-    """The locked case of this instance's study, opened now if this is its first instance."""
-    headers = {name: getattr(instance.patient, name) for name in PATIENT_HEADERS}
-    headers |= {name: getattr(instance, name) for name in STUDY_HEADERS}
-    defaults = _fitting(headers) | {
-        "correlation_id": uuid.uuid4().hex,
-        "calling": instance.calling,
-        "received_at": act.now,
-        "last_instance_at": act.now,
-        "settle_due_at": act.now + timedelta(seconds=settle_seconds),
-    }
-    case, opened = Case.objects.select_for_update().get_or_create(
-        StudyInstanceUID=instance.StudyInstanceUID, defaults=defaults
+def _refuse_mixture(case: Case, act: Act) -> None:
+    case.state = move_case(CaseState(case.state), CaseState.UNSUITABLE)
+    case.finished_at = act.now
+    case.reason, case.detail = (
+        Reason.PATIENT_CONFLICT,
+        "Its instances name different patients; nothing was analysed.",
     )
-    if opened:
-        tell(act, "received", case, {"calling": instance.calling, "modality": case.Modality})
-    elif not case.patient_conflict and _names_somebody_else(case, instance):
-        case.patient_conflict = True
-        case.save(update_fields=["patient_conflict"])
-        tell(act, "patient-conflict", case, {"calling": instance.calling})
-    return case
-
-
-def _fitting(headers: dict[str, str]) -> dict[str, str]:
-    """Header values as sent, but without NUL (PostgreSQL has none) and cut where a sender breaks DICOM's own limits."""
-    return {name: value.replace("\x00", "")[: LONGEST[name]] for name, value in headers.items()}
-
-
-def _names_somebody_else(case: Case, instance: Instance) -> bool:
-    """Another PatientID, or another issuer where both name one."""
-    sent = _fitting({name: getattr(instance.patient, name) for name in ("PatientID", "IssuerOfPatientID")})
-    issuers = {case.IssuerOfPatientID, sent["IssuerOfPatientID"]} - {""}
-    return case.PatientID != sent["PatientID"] or len(issuers) > 1
-
-
-def _store(instance: Instance, case: Case, now: datetime) -> None:
-    StoredInstance.objects.create(
-        case=case,
-        SOPInstanceUID=instance.SOPInstanceUID,
-        SOPClassUID=instance.SOPClassUID,
-        SeriesInstanceUID=instance.SeriesInstanceUID,
-        SeriesDescription=_fitting({"SeriesDescription": instance.SeriesDescription})["SeriesDescription"],
-        Modality=_fitting({"Modality": instance.Modality})["Modality"],
-        path=instance.path,
-        sha256=instance.sha256,
-        calling=instance.calling,
-        received_at=now,
-    )
-
-
-def _note_arrival(case: Case, act: Act, settle_seconds: float) -> Receipt:
-    """The case after one more instance: its clock starts anew, unless its review has been signed."""
-    case.last_instance_at = max(act.now, case.last_instance_at)
-    if case.state == CaseState.REVIEWED:
-        case.instances_after_review += 1
-        case.save(update_fields=["last_instance_at", "instances_after_review"])
-        tell(act, "instance-after-review", case, {"count": case.instances_after_review})
-        return Receipt.AFTER_REVIEW
-    if case.state != CaseState.RECEIVING:
-        _reopen(case, act)
-    case.settle_due_at = act.now + timedelta(seconds=settle_seconds)
-    case.save()
-    return Receipt.NEW
-
-
-def _reopen(case: Case, act: Act) -> None:
-    was = case.state
-    case.state = move_case(CaseState(was), CaseState.RECEIVING)
-    case.generation += 1
-    case.forget_result()
-    tell(act, "reopened", case, {"was": was, "generation": case.generation})
+    tell(act, "unsuitable", case, {"reason": case.reason})

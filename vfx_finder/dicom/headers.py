@@ -55,6 +55,8 @@ class Header:
     SeriesDescription: str = ""
     AccessionNumber: str = ""
     ReferringPhysicianName: str = ""
+    BodyPartExamined: str = ""
+    StationName: str = ""
 
     def received(self, *, path: str, sha256: str, calling: str) -> Instance:
         """This header as a received instance, its untouched bytes at `path` (relative to the spool)."""
@@ -73,6 +75,8 @@ class Header:
             SeriesDescription=self.SeriesDescription,
             AccessionNumber=self.AccessionNumber,
             ReferringPhysicianName=self.ReferringPhysicianName,
+            BodyPartExamined=self.BodyPartExamined,
+            StationName=self.StationName,
         )
 
 
@@ -149,4 +153,6 @@ def _facts(dataset: Dataset) -> Header:
         SeriesDescription=text(dataset, "SeriesDescription"),
         AccessionNumber=text(dataset, "AccessionNumber"),
         ReferringPhysicianName=text(dataset, "ReferringPhysicianName"),
+        BodyPartExamined=text(dataset, "BodyPartExamined"),
+        StationName=text(dataset, "StationName"),
     )

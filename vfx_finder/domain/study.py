@@ -25,6 +25,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     PATIENT_CONFLICT = "instances-of-different-patients"
     SEVERAL_STUDIES = "several-studies"
+    LEFT_OUT = "left-out-by-a-rule"
     # a series
     LOCALIZER = "localizer"
     REFORMAT = "reformat-not-axial"

@@ -6,7 +6,7 @@ from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destina
 from vfx_finder.ledger.models.heartbeat import Heartbeat
 from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
 from vfx_finder.ledger.models.referral import Referral, ReferralNote
-from vfx_finder.ledger.models.retrieval import Archive, Sweep, SweptStudy
+from vfx_finder.ledger.models.retrieval import Archive, PriorSearch, Sweep, SweptStudy
 from vfx_finder.ledger.models.review import SignedReview
 from vfx_finder.ledger.models.routing import RoutingRule
 from vfx_finder.ledger.models.sender import CommitmentRequest, Refusal, Sender
@@ -23,6 +23,7 @@ __all__ = [
     "Heartbeat",
     "HospitalMessage",
     "PatientChange",
+    "PriorSearch",
     "RadiologyReport",
     "Referral",
     "ReferralNote",

@@ -31,6 +31,10 @@ ADVICE: Final[dict[str, Advice]] = {
     Reason.NO_SUITABLE_SERIES: Advice("No series of this study can be measured.", _SEND_THIN),
     Reason.NO_SPINE: Advice("No spine was found in the images.", _READ_AS_USUAL),
     Reason.SEVERAL_STUDIES: Advice("The files belong to more than one study.", _SEND_AGAIN),
+    Reason.LEFT_OUT: Advice(
+        "A routing rule leaves such studies out.",
+        "Look at the rule. “Analyse now” takes this one study in all the same.",
+    ),
     Reason.PATIENT_CONFLICT: Advice(
         "The images name different patients.", "Mend the study in PACS and send it again under its right identity."
     ),

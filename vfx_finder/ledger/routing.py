@@ -1,0 +1,55 @@
+"""Named questions about the routing table: its rules, and what they say of a study."""
+
+from django.db.models import QuerySet
+
+from vfx_finder.domain.age import age_at_study
+from vfx_finder.domain.routing import SEPARATOR, Rule, Traits, Tried, Verdict, tried
+from vfx_finder.domain.study import Patient
+from vfx_finder.ledger.models import Case, RoutingRule, StoredInstance
+
+
+def table() -> QuerySet[RoutingRule]:
+    """Every rule in the order in which they are asked, also those that are switched off."""
+    return RoutingRule.objects.order_by("position")
+
+
+def rules() -> tuple[Rule, ...]:
+    """The rules in force, in their order."""
+    return tuple(rule_of(row) for row in table() if row.enabled)
+
+
+def traits(case: Case) -> Traits:
+    """What the rules see of a received study."""
+    sent = StoredInstance.objects.filter(case=case).order_by("Modality").values_list("Modality", flat=True).distinct()
+    return Traits(
+        calling=case.calling,
+        Modality=SEPARATOR.join(one for one in sent if one) or case.Modality,
+        BodyPartExamined=case.BodyPartExamined,
+        StudyDescription=case.StudyDescription,
+        StationName=case.StationName,
+        age=age_at_study(_patient(case), case.StudyDate),
+    )
+
+
+def trial(case_id: int) -> tuple[Tried, ...]:
+    """Every rule in force put to a received study: which decides, and why each other does not. Changes nothing."""
+    return tried(rules(), traits(Case.objects.get(pk=case_id)))
+
+
+def rule_of(row: RoutingRule) -> Rule:
+    """The rule that a row keeps."""
+    return Rule(
+        name=row.name,
+        verdict=Verdict(row.verdict),
+        calling=row.calling,
+        Modality=row.Modality,
+        BodyPartExamined=row.BodyPartExamined,
+        StudyDescription=row.StudyDescription,
+        StationName=row.StationName,
+        youngest=row.youngest,
+        oldest=row.oldest,
+    )
+
+
+def _patient(case: Case) -> Patient:
+    return Patient(case.PatientID, PatientBirthDate=case.PatientBirthDate, PatientAge=case.PatientAge)
