@@ -8,6 +8,9 @@ FINE_CHANNELS = FINE_CLASSES + 1 + 2
 LOOK_PLANES = 3
 COARSE_CLASSES = 7
 COARSE_CHANNELS = COARSE_CLASSES + 1 + 1
+FILM_CLASSES = 4
+FILM_CHANNELS = FILM_CLASSES + 1 + 1 + 8
+CLOSE_CHANNELS = 1 + 6
 
 
 class SectionNet(nn.Module):
@@ -68,3 +71,39 @@ class BlockNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return nn.functional.interpolate(self.at_half(image), scale_factor=2.0, mode="trilinear")
+
+
+class FilmNet(nn.Module):
+    """First stage on films: a film at 3 mm [B, 2, H, W] (`models.film_picture.prepared`, H and W multiples of 32) to
+    [B, 14, H, W].
+
+    Works on 2x2 pixels at once. Channels: 4 tissue logits (background, body, sacrum, dens), 1 centre heat, 1 level rank
+    (C3 = 0, sacrum = 1), 8 offsets (row, column; units of 8 pixels) to the four corners of the body.
+    """
+
+    def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 32)) -> None:
+        super().__init__()
+        self.net = BasicUNet(
+            spatial_dims=2, in_channels=8, out_channels=4 * FILM_CHANNELS, features=tuple(features),
+            act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = nn.functional.pixel_shuffle(self.net(nn.functional.pixel_unshuffle(image, 2)), 2)
+        return out
+
+
+class CloseNet(nn.Module):
+    """Second stage on films: one vertebra close up and its surroundings [B, 4, H, W] (both `prepared`, H and W
+    multiples of 16) to [B, 7, H, W]: the logit of this vertebra's body, and the heat of its six points."""
+
+    def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 16)) -> None:
+        super().__init__()
+        self.net = BasicUNet(
+            spatial_dims=2, in_channels=4, out_channels=CLOSE_CHANNELS, features=tuple(features),
+            act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.net(image)
+        return out

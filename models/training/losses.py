@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.networks import COARSE_CLASSES, FINE_CLASSES
+from models.networks import COARSE_CLASSES, FILM_CLASSES, FINE_CLASSES
 from models.training.samples import Sample
 
 HEAT_WEIGHT = 8.0
@@ -46,8 +46,24 @@ def own_body_loss(logits: Tensor, own: Tensor) -> dict[str, Tensor]:
     return {"edge": entropy, "dice": 0.5 * soft_dice(logits.sigmoid(), own)}
 
 
+def film_loss(out: Tensor, batch: Sample) -> dict[str, Tensor]:
+    """First stage on films: tissue, centres, level and corners."""
+    tissue, heat, rank, offset = out.split((FILM_CLASSES, 1, 1, 8), 1)
+    return {
+        "tissue": tissue_loss(tissue, batch["tissue"], (BODY, 2), 3.0),
+        "heat": 2 * heat_loss(heat, batch["heat"]),
+        "rank": 4 * masked_l1(rank, batch["rank"], batch["inside"]),
+        "offset": 2 * masked_l1(offset, batch["offset"], batch["inside"]),
+    }
+
+
 def loss(kind: str, out: Tensor, batch: Sample) -> dict[str, Tensor]:
-    """The named parts of the loss for a batch of "section", "look" or "block" samples; their sum is trained on."""
+    """The named parts of the loss for a batch of samples of a kind; their sum is trained on."""
+    if kind == "film":
+        return film_loss(out, batch)
+    if kind == "close":
+        own, points = out.split((1, 6), 1)
+        return own_body_loss(own, batch["own"]) | {"points": heat_loss(points, batch["points"])}
     if kind == "look":
         return own_body_loss(out, batch["own"])
     if kind == "section":

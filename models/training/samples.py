@@ -1,7 +1,8 @@
 """Endless synthetic samples in a fixed order: sample number n depends on the seed and n alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,33 +10,72 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from models.synthesis.blocks import draw_block
+from models.synthesis.film import Film, draw_film
+from models.synthesis.film_samples import draw_close, draw_whole, expose
 from models.synthesis.looks import draw_look
 from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
 from models.synthesis.trunk import draw_trunk
 
-PER_TRUNK = {"section": 4, "look": 5, "block": 2}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2, "film": 18, "close": 48}
 DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
+DRAW_FROM_FILM = {"film": draw_whole, "close": draw_close}
+EXPOSURES = 6
+"""Each film is exposed so many times; its samples are shared out among them."""
+FRONTAL_RATE = 0.08
 Sample = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is drawn, for which network: "section" (fine), "look" (second look) or "block" (coarse); from which seed,
-    starting where."""
+    """What is drawn, for which network: "section" (fine), "look" (second look), "block" (coarse), "film" (whole films)
+    or "close" (one vertebra of a film); from which seed, starting where. `films`: a folder where projected films are
+    kept for the next time they are asked for."""
 
     kind: str
     seed: int
     start: int = 0
+    films: Path | None = None
 
 
 def draw_samples(task: Task, number: int) -> list[Sample]:
     """The samples of trunk `number`: image (HU), and the kind's own targets, as half floats."""
     rng = np.random.default_rng([task.seed, number])
+    if task.kind in DRAW_FROM_FILM:
+        return _film_samples(task, number)
     options = SpineOptions(scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
     trunk = draw_trunk(rng, options)
     drawn = [DRAW[task.kind](trunk, rng) for _ in range(PER_TRUNK[task.kind])]
     return [{k: v.half() for k, v in vars(one).items()} for one in drawn]
+
+
+def _film_samples(task: Task, number: int) -> list[Sample]:
+    film = synthetic_film(task, number, frontal=False)
+    rng = np.random.default_rng([task.seed, number, 1 if task.kind == "film" else 2])
+    if task.kind == "film" and rng.random() < FRONTAL_RATE:
+        film = synthetic_film(task, number, frontal=True)
+    drawn = []
+    for _ in range(EXPOSURES):
+        exposed = expose(film, rng)
+        drawn += [DRAW_FROM_FILM[task.kind](exposed, rng) for _ in range(PER_TRUNK[task.kind] // EXPOSURES)]
+    return [{k: v.half() for k, v in vars(one).items()} for one in drawn]
+
+
+def synthetic_film(task: Task, number: int, frontal: bool) -> Film:
+    """Film `number` of a task: projected, or read from `task.films` where it was kept."""
+    kept = task.films / f"{task.seed}-{number}{'-frontal' if frontal else ''}.pt" if task.films else None
+    if kept is not None and kept.exists():
+        film: Film = torch.load(kept, weights_only=False)
+        return replace(film, layers=film.layers.float())
+    rng = np.random.default_rng([task.seed, number])
+    options = SpineOptions(scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
+    film = draw_film(draw_trunk(rng, options), rng, frontal)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".part")
+        torch.save(replace(film, layers=film.layers.half()), partial)
+        partial.replace(kept)
+    return film
 
 
 class Stream(IterableDataset[Sample]):

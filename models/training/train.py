@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from models.networks import BlockNet, LookNet, SectionNet
+from models.networks import BlockNet, CloseNet, FilmNet, LookNet, SectionNet
 from models.normalise import normalise
 from models.training.losses import loss
 from models.training.samples import PER_TRUNK, Sample, Stream, Task
@@ -38,14 +38,19 @@ PLANS = {
     "section": Plan("section", steps=3250, batch=12, fresh=4, buffer=1200),
     "look": Plan("look", steps=5200, batch=12, fresh=3, buffer=1500),
     "block": Plan("block", steps=4150, batch=4, fresh=2, buffer=240),
+    "film": Plan("film", steps=2400, batch=8, fresh=3, buffer=500),
+    "close": Plan("close", steps=3600, batch=12, fresh=4, buffer=1500),
 }
+PREPARED = frozenset({"film", "close"})
+"""Kinds whose images need no scaling of Hounsfield units."""
 
 
-NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet}
+NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet,
+                                       "film": FilmNet, "close": CloseNet}  # fmt: skip
 
 
 def network(kind: str) -> nn.Module:
-    """A fresh network for "section" (fine), "look" (second look) or "block" (coarse)."""
+    """A fresh network of this kind."""
     return NETWORKS[kind]()
 
 
@@ -87,7 +92,7 @@ def _batch(buffer: list[Sample], plan: Plan, step: int, device: torch.device) ->
 
 
 def _step(net: nn.Module, batch: Sample, plan: Plan) -> dict[str, Tensor]:
-    image = normalise(batch["image"])
+    image = batch["image"] if plan.kind in PREPARED else normalise(batch["image"])
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
         out = cast(BlockNet, net).at_half(image) if plan.kind == "block" else net(image)
     return loss(plan.kind, out.float(), _halved(batch) if plan.kind == "block" else batch)
@@ -112,7 +117,7 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
         net.load_state_dict(saved["net"])
         optimiser.load_state_dict(saved["optimiser"])
         average.weights, step = saved["average"], saved["step"]
-    stream = Stream(Task(plan.kind, plan.seed, start=step * plan.fresh // PER_TRUNK[plan.kind] + 1))
+    stream = Stream(Task(plan.kind, plan.seed, step * plan.fresh // PER_TRUNK[plan.kind] + 1, folder / "films"))
     loader = iter(
         DataLoader(stream, batch_size=None, num_workers=plan.workers, prefetch_factor=8 if plan.workers else None)
     )
