@@ -52,7 +52,7 @@ def record(case_id: int, generation: int, analysis: Analysis, now: datetime) -> 
         told = {"state": case.state, "max_grade": case.max_grade, "operating_point": analysis.operating_point.name}
         tell(act, "analysed", case, {**told, "generation": generation})
         if analysis.patient is not None:
-            expect_preliminary(written, act, flagged=analysis.flagged)
+            expect_preliminary(written, act, flagged=bool(analysis.flagged))
     return CaseState(case.state)
 
 

@@ -1,0 +1,112 @@
+"""What pages, metrics and the sending worker ask about destinations and deliveries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
+
+from vfx_finder.domain.delivery import DeliveryState
+from vfx_finder.domain.finding import Analysis
+from vfx_finder.domain.review import Review
+from vfx_finder.ledger.documents import analysis_of, decisions_of
+from vfx_finder.ledger.models import DeliveredObject, Delivery, Destination, StoredInstance
+
+ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
+
+
+def destinations() -> QuerySet[Destination]:
+    """Every destination by name, with `waiting`, `sent`, `dead` (how many deliveries) and `last_proven_at`."""
+    return Destination.objects.annotate(
+        waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.WAITING)),
+        sent=Count("deliveries", filter=Q(deliveries__state=DeliveryState.SENT)),
+        dead=Count("deliveries", filter=Q(deliveries__state=DeliveryState.DEAD)),
+        last_proven_at=Max("deliveries__moved_at", filter=Q(deliveries__state=DeliveryState.PROVEN)),
+    ).order_by("name")
+
+
+def destination(destination_id: int) -> Destination | None:
+    """One destination, None where there is none."""
+    return destinations().filter(pk=destination_id).first()
+
+
+def dead_letters(limit: int = 200) -> QuerySet[Delivery]:
+    """What was given up, newest first, each with its study, destination and objects (`delivered`)."""
+    return _with_all().filter(state=DeliveryState.DEAD).order_by("-moved_at", "-pk")[:limit]
+
+
+def on_the_way(limit: int = 200) -> QuerySet[Delivery]:
+    """What waits to be sent or proven, the one tried next first."""
+    return _with_all().filter(state__in=ON_THE_WAY).order_by("next_at", "pk")[:limit]
+
+
+def of_study(case_id: int) -> QuerySet[Delivery]:
+    """Every delivery of one study, newest first, with what the peer answered for each object (`delivered`)."""
+    return _with_all().filter(case_id=case_id).order_by("-created_at", "-pk")
+
+
+def recent(destination_id: int, limit: int = 50) -> QuerySet[Delivery]:
+    """The last traffic of one destination, newest first."""
+    return _with_all().filter(destination_id=destination_id).order_by("-moved_at", "-pk")[:limit]
+
+
+def counts_by_state() -> dict[DeliveryState, int]:
+    """How many deliveries stand in each state, every state named."""
+    counted = dict(Delivery.objects.order_by().values_list("state").annotate(Count("pk")))
+    return {state: counted.get(state.value, 0) for state in DeliveryState}
+
+
+def oldest_waiting_since() -> datetime | None:
+    """Since when the oldest result that is not delivered yet has been waiting; None where nothing waits."""
+    waiting = Delivery.objects.filter(state__in=ON_THE_WAY, destination__enabled=True)
+    return waiting.order_by("created_at").values_list("created_at", flat=True).first()
+
+
+def destinations_due(now: datetime) -> list[int]:
+    """Ids of the destinations for which something is due."""
+    due = Delivery.objects.filter(state__in=ON_THE_WAY, next_at__lte=now, destination__enabled=True)
+    return sorted(due.order_by().values_list("destination_id", flat=True).distinct())
+
+
+def tries_wanted() -> list[Destination]:
+    """Destinations that an operator wants to be tried."""
+    return list(Destination.objects.filter(try_wanted_at__isnull=False))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the objects of a delivery are made of: where the study's files lie in the spool, and what is said of it."""
+
+    paths: tuple[str, ...]
+    analysis: Analysis
+    review: Review | None
+
+
+def content(delivery: Delivery) -> Content:
+    """The study, the analysis and the signed review, if it is signed, that this delivery tells of."""
+    kept = StoredInstance.objects.filter(case_id=delivery.case_id).order_by("SeriesInstanceUID", "pk")
+    record, signed = delivery.analysis, delivery.review
+    return Content(
+        paths=tuple(kept.values_list("path", flat=True)),
+        analysis=analysis_of(record.document, record.picture_png, record.reformat),
+        review=Review(decisions_of(signed.document), signed.signed_name, signed.signed_at) if signed else None,
+    )
+
+
+def stored_already(delivery: Delivery) -> frozenset[str]:
+    """SOPInstanceUIDs that the peer took at an earlier try."""
+    stored = DeliveredObject.objects.filter(delivery=delivery, stored_at__isnull=False)
+    return frozenset(stored.values_list("SOPInstanceUID", flat=True))
+
+
+def to_commit(delivery: Delivery) -> list[tuple[str, str]]:
+    """SOP Class and Instance UID of everything stored whose storage commitment has not come yet."""
+    lacking: Iterable[tuple[str, str]] = DeliveredObject.objects.filter(
+        delivery=delivery, committed_at=None, stored_at__isnull=False
+    ).values_list("SOPClassUID", "SOPInstanceUID")
+    return list(lacking)
+
+
+def _with_all() -> QuerySet[Delivery]:
+    objects = Prefetch("delivered", DeliveredObject.objects.order_by("pk"))
+    return Delivery.objects.select_related("case", "destination", "review").prefetch_related(objects)
