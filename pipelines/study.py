@@ -20,8 +20,9 @@ from pipelines.steps.locate import SpineNetworks, locate
 from pipelines.steps.material import materials
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
-from pipelines.steps.reformat import packed, sagittal_reformat
+from pipelines.steps.reformat import sagittal_reformat
 from pipelines.steps.volume import read_volume
+from vfx_finder.dicom.sagittal import packed
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
 from vfx_finder.domain.genant import GenantRule

@@ -7,13 +7,13 @@ same (row, column) in the flat image that runs through the middle of its vertebr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from pipelines.steps.facts import Body, SagittalStack, Volume
+from vfx_finder.dicom.sagittal import Reformat
 
 PIXEL_MM = 0.75
 SPACING_MM = 3.0
@@ -27,42 +27,6 @@ _EDGE_MM = 1.5
 """A section stands for so much to either side of it, half of their distance."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Reformat:
-    """Parallel flat sagittal images from the patient's right to the left, and where the bodies lie in them.
-
-    `hu`: int16 [image, row, column]; `bodies`: uint8 of the same shape, n where the n-th finding's body is (from 1), 0
-    elsewhere: the middle of each body, which is all that the measuring looks at. `origin`: LPS mm of the first pixel of
-    image 0; `along_row`, `along_column` and `across` are LPS unit vectors of growing column, row and image.
-    `middles`: for each finding, the image (a fraction) that the middle of its body lies in. `scale`: pixels here for
-    one pixel of the picture that findings are drawn on.
-    """
-
-    hu: NDArray[np.int16]
-    bodies: NDArray[np.uint8]
-    origin: Floats
-    along_row: Floats
-    along_column: Floats
-    across: Floats
-    middles: Floats
-    scale: float
-    pixel_mm: float = PIXEL_MM
-    spacing_mm: float = SPACING_MM
-
-    def position(self, image: float) -> Floats:
-        """LPS mm of the first pixel of this image."""
-        return np.asarray(self.origin + image * self.spacing_mm * self.across)
-
-    def image_of(self, finding: int) -> int:
-        """The image nearest to the middle of this finding's body."""
-        return int(np.clip(np.rint(self.middles[finding]), 0, len(self.hu) - 1))
-
-    def to_lps(self, points: Floats, image: float) -> Floats:
-        """LPS mm [n, 3] of points [n, 2] (column, row) of this image, in its pixels."""
-        column, row = points[:, :1] * self.pixel_mm, points[:, 1:] * self.pixel_mm
-        return np.asarray(self.position(image) + column * self.along_row + row * self.along_column)
 
 
 @dataclass(frozen=True)
@@ -103,6 +67,8 @@ def sagittal_reformat(volume: Volume, stack: SagittalStack, bodies: Sequence[Bod
         across=unit[:, 0],
         middles=(middles - x[0]) / SPACING_MM,
         scale=scale,
+        pixel_mm=PIXEL_MM,
+        spacing_mm=SPACING_MM,
     )
 
 
@@ -170,27 +136,3 @@ def _seen(
     probability = ndi.map_coordinates(body.mask, where, output=np.float32, order=1, mode="constant", cval=0.0)
     box = (slice(None), slice(tops[0], tops[0] + counts[0]), slice(tops[1], tops[1] + counts[1]))
     return box, probability * is_inside[:, :, None].astype(np.float32)
-
-
-def packed(reformat: Reformat) -> bytes:
-    """The reformat as bytes (a compressed .npz) that are kept with the analysis; the same reformat, the same bytes."""
-    buffer = BytesIO()
-    np.savez_compressed(buffer, **vars(reformat))
-    return buffer.getvalue()
-
-
-def unpacked(data: bytes) -> Reformat:
-    """The reformat that these bytes were made of."""
-    with np.load(BytesIO(data), allow_pickle=False) as kept:
-        return Reformat(
-            hu=kept["hu"],
-            bodies=kept["bodies"],
-            origin=kept["origin"],
-            along_row=kept["along_row"],
-            along_column=kept["along_column"],
-            across=kept["across"],
-            middles=kept["middles"],
-            scale=float(kept["scale"]),
-            pixel_mm=float(kept["pixel_mm"]),
-            spacing_mm=float(kept["spacing_mm"]),
-        )

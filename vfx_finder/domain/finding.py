@@ -77,7 +77,7 @@ class Analysis:
 
     `operating_point` is the one that decides what of it reaches the worklist. `bone_density` is supporting information
     and decides nothing; None where no spine was found, or by a version that did not measure it. `reformat` is the
-    sagittal reformat with the bodies in it, packed (`pipelines.steps.reformat`): what result objects are made of.
+    sagittal reformat with the bodies in it, packed (`vfx_finder.dicom.sagittal`): what result objects are made of.
     """
 
     modality: str

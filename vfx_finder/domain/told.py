@@ -1,0 +1,178 @@
+"""What a result says of each vertebra, before and after a radiologist signed: one wording for every object we send."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss
+from vfx_finder.domain.guidance import GRADE_WORDS
+from vfx_finder.domain.mimic import mimics_in
+from vfx_finder.domain.numbering import NO_VERTEBRA
+from vfx_finder.domain.review import Decision, Review, VertebraDecision
+from vfx_finder.domain.seen import SeenVertebra, seen
+from vfx_finder.domain.spine import GRADED_LEVELS, Drawing, Heights, Level
+
+
+class Standing(StrEnum):
+    """What is said of a vertebra, and who says it."""
+
+    SUSPECTED = "suspected"
+    """Grade 1 or more by the software; nobody has confirmed it."""
+    NO_FRACTURE = "no-fracture"
+    """Grade 0."""
+    CONFIRMED = "confirmed"
+    """A fracture that a radiologist signed."""
+    REJECTED = "rejected"
+    """A finding of the software that a radiologist turned down, with a reason."""
+    UNDECIDED = "undecided"
+    """A mild finding of the software that the radiologist signed without a word on it."""
+    NOT_GRADED = "not-graded"
+    """Found and not graded, with a reason."""
+
+    @property
+    def is_fracture(self) -> bool:
+        """Drawn and counted as a fracture: suspected or confirmed."""
+        return self in (Standing.SUSPECTED, Standing.CONFIRMED)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One vertebra as a result tells it.
+
+    `level_words` is the level with its alternatives where it is not sure ("L1, or T12 (31 %)"), empty for a body that
+    is probably no vertebra. `heights` are mm, `loss` fractions, `probability` that of grade 2 or 3. `why` says why it
+    is rejected or not graded; `remarks` what it resembles.
+    """
+
+    level: Level
+    level_words: str
+    standing: Standing
+    grade: int | None
+    deformity: Deformity | None
+    heights: Heights | None
+    loss: Loss | None
+    probability: float | None
+    why: str
+    remarks: tuple[str, ...]
+    drawing: Drawing | None
+    centre_mm: tuple[float, float, float]
+
+    @property
+    def name(self) -> str:
+        """How it is called in a list."""
+        return self.level_words or "Body that is probably no vertebra"
+
+    @property
+    def is_vertebra(self) -> bool:
+        """Has a place in the numbering."""
+        return bool(self.level_words)
+
+    @property
+    def sentence(self) -> str:
+        """The whole judgement in one sentence without the level, such as "suspected vertebral fracture, grade 2"."""
+        return _SENTENCES[self.standing].format(grade=self._grade_words, why=self.why)
+
+    @property
+    def _grade_words(self) -> str:
+        if not self.grade:
+            return ""
+        shape = f", {self.deformity.value} shape" if self.deformity else ""
+        return f"{GRADE_WORDS[self.grade]}, Genant grade {self.grade}{shape}"
+
+
+_SENTENCES: Mapping[Standing, str] = {
+    Standing.SUSPECTED: "suspected vertebral fracture, {grade}; unconfirmed",
+    Standing.NO_FRACTURE: "Genant grade 0",
+    Standing.CONFIRMED: "vertebral fracture, {grade}",
+    Standing.REJECTED: "not confirmed as an osteoporotic vertebral fracture: {why}",
+    Standing.UNDECIDED: "possible vertebral fracture, {grade}, found by software; the radiologist did not comment",
+    Standing.NOT_GRADED: "not graded: {why}",
+}
+
+
+def told(analysis: Analysis, review: Review | None) -> tuple[Told, ...]:
+    """Every vertebra of the analysis, head to foot, in the order of its findings: as signed where there is a review."""
+    decisions = review.vertebrae if review else ()
+    by_level = {decision.original_level: decision for decision in decisions}
+    left = seen(analysis.findings, decisions)
+    return tuple(
+        _told(finding, vertebra, by_level.get(finding.vertebra.level.level), is_signed=review is not None)
+        for finding, vertebra in zip(analysis.findings, left, strict=True)
+    )
+
+
+def fractures(vertebrae: Sequence[Told]) -> tuple[Told, ...]:
+    """Those that are suspected, or were confirmed."""
+    return tuple(one for one in vertebrae if one.standing.is_fracture)
+
+
+def headline(vertebrae: Sequence[Told]) -> str:
+    """The result in one line; never that a patient is free of fracture."""
+    found = fractures(vertebrae)
+    graded = sum(one.grade is not None for one in vertebrae)
+    if not found:
+        return f"No vertebral fracture suspected or confirmed in {graded} graded vertebrae. Does not exclude fracture."
+    word = "Suspected vertebral fracture" if found[0].standing is Standing.SUSPECTED else "Vertebral fracture"
+    listed = "; ".join(f"{one.level_words} grade {one.grade}" for one in found)
+    return f"{word}{'s' if len(found) > 1 else ''}: {listed}."
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The patient's numbers as told: highest grade, number of fractures, spinal deformity index (T4 to L4)."""
+
+    max_grade: int
+    fracture_count: int
+    spinal_deformity_index: int
+
+
+def sums(vertebrae: Sequence[Told]) -> Sums:
+    """What the suspected, or the confirmed, fractures add up to."""
+    grades = [(one.level, one.grade or 0) for one in fractures(vertebrae)]
+    in_index = sum(grade for level, grade in grades if level in GRADED_LEVELS)
+    return Sums(max((grade for _, grade in grades), default=0), len(grades), in_index)
+
+
+def _told(finding: Finding, vertebra: SeenVertebra, said: VertebraDecision | None, *, is_signed: bool) -> Told:
+    found = finding.vertebra
+    is_none = NO_VERTEBRA in found.flags
+    standing = _standing(finding, said, is_signed=is_signed)
+    return Told(
+        level=vertebra.level,
+        level_words="" if is_none else _level_words(finding, vertebra, is_signed=is_signed),
+        standing=standing,
+        grade=None if is_none or standing is Standing.NOT_GRADED else vertebra.grade,
+        deformity=(said.deformity if said else finding.deformity) if vertebra.grade else None,
+        heights=found.heights,
+        loss=finding.loss,
+        probability=finding.probability_grade2plus,
+        why=_why(finding, said),
+        remarks=tuple(mimic.words for mimic in mimics_in(found.flags)),
+        drawing=found.drawing,
+        centre_mm=found.centre_mm,
+    )
+
+
+def _standing(finding: Finding, said: VertebraDecision | None, *, is_signed: bool) -> Standing:
+    if said is not None:
+        if said.decision is Decision.REJECTED:
+            return Standing.REJECTED
+        return Standing.CONFIRMED if said.is_fracture else Standing.NO_FRACTURE
+    if finding.grade is None:
+        return Standing.NOT_GRADED
+    if not finding.grade:
+        return Standing.NO_FRACTURE
+    return Standing.UNDECIDED if is_signed else Standing.SUSPECTED
+
+
+def _level_words(finding: Finding, vertebra: SeenVertebra, *, is_signed: bool) -> str:
+    """The software's level with its alternatives; a level that a reader has signed stands alone."""
+    return vertebra.level.value if is_signed else finding.vertebra.level.words
+
+
+def _why(finding: Finding, said: VertebraDecision | None) -> str:
+    if said is not None and said.reason is not None:
+        return said.reason.label + (f" ({said.note})" if said.note else "")
+    if finding.unsuitable is None:
+        return ""
+    return finding.unsuitable.detail.rstrip(".") or finding.unsuitable.reason.value.replace("-", " ")
