@@ -1,9 +1,14 @@
 """The ear: C-STORE and C-ECHO; bytes -> spool -> row -> status.
 
+pdu.py           what goes over the socket: whole units, within a time, never too large
+dimse.py         the messages in them
+negotiation.py   what a caller proposes and what it is answered
 contexts.py      what is accepted: the classes and syntaxes of vfx_finder.dicom.accepted
-associations.py  who is let in: AE titles, limits, one log line when a peer comes and goes
-c_echo.py        the answer to "are you there?"
+associations.py  who is let in: AE titles, hosts, how many at once, how often
+conversation.py  one association from its first byte to its last, in a thread of its own
 c_store.py       one instance: check, keep, record, answer
+services.py      what is neither an image nor an echo: N-ACTION, N-EVENT-REPORT
+refusals.py      who was turned away: logged now, counted in a row soon
 statuses.py      the one table from error to DICOM status
 rows.py          the row of an instance, in the ledger
 server.py        the above behind one port

@@ -7,7 +7,7 @@ import structlog
 
 from dicom_listener.associations import Door
 from dicom_listener.rows import hang_up, persistent
-from dicom_listener.server import listening
+from dicom_listener.server import Around, listening
 from vfx_finder.actions import intake
 from vfx_finder.actions.keeping import Keeper, Receive
 from vfx_finder.config import Settings
@@ -33,7 +33,7 @@ def hear(settings: Settings) -> None:
     door = Door(settings.ae_title, settings.accepted_calling_ae_titles)
     if not door.calling:
         log.warning("accepting-every-sender", hint="set VFX_ACCEPTED_CALLING_AE_TITLES")
-    with listening((settings.dicom_host, settings.dicom_port), keeper, door, leave=hang_up):
+    with listening((settings.dicom_host, settings.dicom_port), keeper, door, Around(leave=hang_up)):
         signal.sigwait(STOP)
 
 

@@ -1,7 +1,6 @@
 """The row of an instance. The one file of the ear that knows the database."""
 
 from django.db import InterfaceError, OperationalError, connections
-from pynetdicom.events import Event
 
 from vfx_finder.actions.keeping import Receive
 from vfx_finder.domain.errors import Retry
@@ -30,6 +29,6 @@ def persistent(receive: Receive) -> Receive:
     return attempt
 
 
-def hang_up(_event: Event) -> None:
-    """Close the connections of this association's thread, which ends here."""
+def hang_up() -> None:
+    """Close the connections of a thread that ends here."""
     connections.close_all()

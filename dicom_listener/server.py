@@ -1,79 +1,181 @@
 """The ear behind one port: `listening(...)` hears until its block ends."""
 
 import logging
+import socket
+import ssl
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import structlog
-from pynetdicom import AE, _config, evt
-from pynetdicom.transport import ThreadedAssociationServer
+from pynetdicom import _config
 
-from dicom_listener import associations
-from dicom_listener.associations import Door, entity_behind
-from dicom_listener.c_echo import on_c_echo
-from dicom_listener.c_store import on_c_store, on_incomplete_request
+from dicom_listener.associations import Door, Doorkeeper, Places
+from dicom_listener.c_store import on_c_store
 from dicom_listener.contexts import accepted_contexts
+from dicom_listener.conversation import Conversation, House
+from dicom_listener.pdu import Wire
+from dicom_listener.refusals import Refusals
+from dicom_listener.services import Handlers
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.errors import Broken
+from vfx_finder.domain.sender import AcceptList, Refused
 
 log = structlog.get_logger(__name__)
 
-Leave = Callable[[evt.Event], object]
+BACKLOG = 128
+TURN_S = 0.001
+"""How long a thread may compute while others wait: an echo must not stand behind 25 headers being read."""
+GRACE_S = 5.0
+"""What open associations have, when the listener is stopped, until their threads are left alone."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a listener needs besides its address, its door and where instances go.
+
+    `accept`: the accept list of this moment, by default the door's own. `secure`: the TLS context for the next
+    connection, None without TLS. `handlers`: of N-ACTION and N-EVENT-REPORT. `heard`: called with the title of
+    everybody let in. `leave`: called in the thread of an association when that ends. `places`: shared by processes.
+    """
+
+    accept: Callable[[], AcceptList] | None = None
+    refusals: Refusals = field(default_factory=Refusals)
+    secure: Callable[[], ssl.SSLContext] | None = None
+    handlers: Handlers = field(default_factory=dict)
+    heard: Callable[[str], object] = lambda _: None
+    leave: Callable[[], object] = lambda: None
+    places: Places | None = None
 
 
 @dataclass(frozen=True)
 class Listening:
     """A listener at work. `port` is the one it really has, also when 0 was asked for."""
 
-    entity: AE
     host: str
     port: int
 
 
 @contextmanager
 def listening(
-    address: tuple[str, int], keeper: Keeper, door: Door | None = None, leave: Leave | None = None
+    address: tuple[str, int], keeper: Keeper, door: Door | None = None, around: Around | None = None
 ) -> Iterator[Listening]:
-    """Hear at `address` (host, port; 0 = any free port) while the block runs. Raises `Broken` if the port is taken.
+    """Hear at `address` (host, port; 0 = any free port) while the block runs. Raises `Broken` if the port is taken."""
+    with opened(address) as listener:
+        here = Listening(address[0], listener.getsockname()[1])
+        with hearing(listener, keeper, door or Door(), around or Around()):
+            yield here
 
-    `leave` is called in an association's own thread when that association ends.
-    """
-    _quieten_libraries()
-    entity = entity_behind(door or Door())
+
+@contextmanager
+def opened(address: tuple[str, int]) -> Iterator[socket.socket]:
+    """A socket that takes connections at this address. Raises `Broken` if the port is taken."""
+    host, port = address
     try:
-        server = entity.start_server(
-            address, block=False, evt_handlers=_handlers(keeper, leave), contexts=accepted_contexts()
-        )
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        listener = socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
-        raise Broken(f"Port {address[1]} on {address[0]} cannot be opened: {error.strerror}.") from error
-    here = Listening(entity, address[0], _port_of(server))
-    log.info("listening", host=here.host, port=here.port, ae_title=entity.ae_title)
+        raise Broken(f"Port {port} on {host} cannot be opened: {error.strerror}.") from error
+    with listener:
+        log.info("listening", host=host, port=listener.getsockname()[1])
+        yield listener
+    log.info("stopped")
+
+
+@contextmanager
+def hearing(listener: socket.socket, keeper: Keeper, door: Door, around: Around) -> Iterator[None]:
+    """Take connections of this socket while the block runs, each in a thread of its own."""
+    _quieten_libraries()
+    sys.setswitchinterval(TURN_S)
+    places = around.places or Places(door.at_once)
+    house = House(
+        keeper=Doorkeeper(door, around.accept or (lambda: door.accept_list), places),
+        refusals=around.refusals,
+        store=lambda arrival: on_c_store(arrival, keeper),
+        contexts=tuple(accepted_contexts()),
+        handlers=around.handlers,
+        heard=around.heard,
+    )
+    ear = _Ear(listener, house, around)
+    threading.Thread(target=ear.take_connections, name="ear", daemon=True).start()
     try:
-        yield here
+        yield
     finally:
-        entity.shutdown()
-        log.info("stopped")
+        ear.stop()
+        if places is not around.places:
+            places.close()
 
 
-def _port_of(server: ThreadedAssociationServer | None) -> int:
-    return int(server.server_address[1]) if server else 0
+@dataclass
+class _Ear:
+    listener: socket.socket
+    house: House
+    around: Around
+    stopping: bool = False
+    open: dict[threading.Thread, Wire] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def take_connections(self) -> None:
+        """Until stopped: a thread for everybody who knocks and may."""
+        while not self.stopping:
+            try:
+                connection, address = self.listener.accept()
+            except OSError as error:
+                if not self.stopping:
+                    log.error("connection-not-taken", why=error.strerror)
+                    threading.Event().wait(0.1)  # out of files, most likely: some will be closed
+                continue
+            self._let_in(connection, str(address[0]))
 
-def _handlers(keeper: Keeper, leave: Leave | None) -> list[evt.EventHandlerType]:
-    handlers: list[evt.EventHandlerType] = [
-        (evt.EVT_C_ECHO, on_c_echo),
-        (evt.EVT_C_STORE, on_c_store, [keeper]),
-        (evt.EVT_DIMSE_RECV, on_incomplete_request),
-        (evt.EVT_ACCEPTED, associations.on_accepted),
-        (evt.EVT_REJECTED, associations.on_rejected),
-        (evt.EVT_RELEASED, associations.on_released),
-        (evt.EVT_ABORTED, associations.on_aborted),
-    ]
-    if leave is not None:
-        handlers += [(evt.EVT_RELEASED, leave), (evt.EVT_ABORTED, leave)]
-    return handlers
+    def stop(self) -> None:
+        """Take no more, break off what is open, and wait for it to end."""
+        self.stopping = True
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        with self.lock:
+            threads = list(self.open)
+            for wire in self.open.values():
+                wire.break_off()
+        for thread in threads:
+            thread.join(GRACE_S)
+
+    def _let_in(self, connection: socket.socket, host: str) -> None:
+        refused = self.house.keeper.knock(host)
+        if refused is not None:
+            self.house.refusals.note(refused, host)
+            connection.close()
+            return
+        try:
+            wire = Wire(self._secured(connection))
+        except (OSError, Broken) as error:
+            log.error("connection-not-secured", kind=type(error).__name__)
+            self.house.refusals.note(Refused.TLS, host, detail="our own certificate cannot be used")
+            self.house.keeper.known(host)
+            connection.close()
+            return
+        thread = threading.Thread(target=self._talk, args=(wire, host), name=f"association {host}", daemon=True)
+        with self.lock:
+            self.open[thread] = wire
+        thread.start()
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self.around.secure is None:
+            return connection
+        # The handshake waits for the association's own thread: a silent peer must not hold up the others.
+        return self.around.secure().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+
+    def _talk(self, wire: Wire, host: str) -> None:
+        try:
+            Conversation(wire, host, self.house).hold()
+        finally:
+            with self.lock:
+                self.open.pop(threading.current_thread(), None)
+            self.around.leave()
 
 
 def _quieten_libraries() -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from tests.support import intake as given
 from vfx_finder.actions import senders
-from vfx_finder.actions.senders import REFUSALS_KEPT, Turned, Wish
+from vfx_finder.actions.senders import REFUSALS_KEPT, Wish
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
-from vfx_finder.domain.sender import Refused
+from vfx_finder.domain.sender import Refused, Turned
 from vfx_finder.ledger.models import AuditEvent, Refusal, Sender
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from vfx_finder.actions._trail import Act, note
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Permission
-from vfx_finder.domain.sender import AcceptList, checked_host, checked_title
+from vfx_finder.domain.sender import AcceptList, Turned, checked_host, checked_title
 from vfx_finder.domain.sender import Sender as Accepted
 from vfx_finder.ledger.models import Refusal, Sender
 
@@ -35,19 +35,6 @@ class Wish:
     enabled: bool = True
     settle_seconds: float | None = None
     port: int | None = None
-
-
-@dataclass(frozen=True)
-class Turned:
-    """Callers turned away for one reason, `count` times between `first_at` and `last_at`."""
-
-    calling: str
-    host: str
-    reason: str
-    detail: str
-    count: int
-    first_at: datetime
-    last_at: datetime
 
 
 def keep_sender(wish: Wish, actor: Actor, now: datetime, sender_id: int | None = None) -> Sender:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from vfx_finder.domain.errors import WrongState
@@ -63,6 +64,19 @@ class AcceptList:
         if not any(sender.enabled and sender.is_at(host) for sender in named):
             return Refused.WRONG_HOST
         return None
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Callers turned away for one reason, `count` times between `first_at` and `last_at`."""
+
+    calling: str
+    host: str
+    reason: str
+    detail: str
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
 def checked_title(title: str) -> str:

@@ -1,0 +1,91 @@
+"""What a caller proposes when it opens an association, and what it is answered (PS3.8 section 9.3.2, PS3.7 annex D)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
+)
+from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+
+from dicom_listener.pdu import ASSOCIATE_RQ, MAX_PDU_BYTES, malformed
+from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
+
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+"""DICOM Application Context Name, PS3.7 annex A.2.1."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An association request. `most`: bytes the caller takes in one P-DATA-TF, 0 = any."""
+
+    calling: str
+    called: str
+    most: int
+    request: A_ASSOCIATE
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What was agreed: the accepted presentation contexts by their id, and the A-ASSOCIATE-AC that says so."""
+
+    contexts: dict[int, PresentationContext]
+    answer: bytes
+
+
+def proposal_of(content: memoryview) -> Proposal:
+    """What this A-ASSOCIATE-RQ (without its first six bytes) says. Raises `Ended` for one that cannot be read."""
+    pdu = A_ASSOCIATE_RQ()
+    try:
+        pdu.decode(bytes((ASSOCIATE_RQ, 0)) + len(content).to_bytes(4, "big") + bytes(content))
+        request = pdu.to_primitive()
+        most = next((item.maximum_length_received for item in _items(request, MaximumLengthNotification)), 0)
+        calling, called = (str(title).strip() for title in (request.calling_ae_title, request.called_ae_title))
+        return Proposal(calling, called, max(most, 64) if most else 0, request)
+    except Exception as error:  # pynetdicom's decoder raises whatever the bytes lead it to
+        raise malformed() from error
+
+
+def agree(proposal: Proposal, supported: Sequence[PresentationContext]) -> Agreement:
+    """The answer that accepts this proposal as far as it is supported. Raises `Ended` where it cannot be answered."""
+    request = proposal.request
+    roles = {
+        item.sop_class_uid: (item.scu_role, item.scp_role) for item in _items(request, SCP_SCU_RoleSelectionNegotiation)
+    }
+    try:
+        contexts, role_items = negotiate_as_acceptor(
+            request.presentation_context_definition_list, list(supported), roles
+        )
+        answer = A_ASSOCIATE()
+        answer.application_context_name = UID(APPLICATION_CONTEXT)
+        answer.calling_ae_title, answer.called_ae_title = request.calling_ae_title, request.called_ae_title
+        answer.result, answer.result_source = 0x00, 0x01
+        answer.presentation_context_definition_results_list = contexts
+        answer.user_information = [*_about_us(), *role_items]
+        pdu = A_ASSOCIATE_AC()
+        pdu.from_primitive(answer)
+        accepted = {int(one.context_id or 0): one for one in contexts if one.result == 0x00}
+        return Agreement(accepted, pdu.encode())
+    except Exception as error:
+        raise malformed() from error
+
+
+def _about_us() -> list[Any]:
+    length = MaximumLengthNotification()
+    length.maximum_length_received = MAX_PDU_BYTES
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = UID(IMPLEMENTATION_UID)
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_NAME
+    return [length, implementation, version]
+
+
+def _items(request: A_ASSOCIATE, kind: type) -> list[Any]:
+    return [item for item in request.user_information if isinstance(item, kind)]
