@@ -22,11 +22,14 @@ from procrastinate.jobs import Job, Status
 from pipelines.upkeep import upkeep
 from vfx_finder.actions import analysis
 from vfx_finder.actions.analysis import Failure
-from vfx_finder.actions.jobs import ANALYSE, ANALYSES
+from vfx_finder.actions.jobs import ANALYSE, ANALYSES, ask_for_analysis
 from vfx_finder.config import Settings
 from vfx_finder.domain.errors import Retry, VfxError, WrongState
 from vfx_finder.domain.finding import Analysis
+from vfx_finder.domain.hours import WHOLE_DAY, Hours
+from vfx_finder.domain.routing import Priority
 from vfx_finder.ledger import queries
+from vfx_finder.ledger.models import Case
 from vfx_finder.spool import Spool
 
 log = structlog.get_logger(__name__)
@@ -47,11 +50,13 @@ class Hands:
 
     spool: Spool
     analyse: Analyse
+    off_peak: Hours = WHOLE_DAY
+    """When studies of the priority off-peak are analysed."""
 
 
 def work(settings: Settings, analyse: Analyse) -> None:
     """Work until SIGINT or SIGTERM. Django is set up already and the database answers."""
-    hands = Hands(Spool(settings.spool_dir), analyse)
+    hands = Hands(Spool(settings.spool_dir), analyse, settings.off_peak_hours)
     with upkeep(settings, hands.spool):
         asyncio.run(_work(settings, hands))
 
@@ -96,6 +101,8 @@ def attempt(hands: Hands, case_id: int, generation: int, *, is_last: bool) -> st
     try:
         case = analysis.claim(case_id, generation)
         structlog.contextvars.bind_contextvars(correlation_id=case.correlation_id)
+        if _must_wait(hands, case):
+            return "put off to the off-peak hours"
         return _analyse_and_record(hands, case_id, generation)
     except WrongState:
         log.info("analysis-not-wanted", case=case_id, generation=generation)
@@ -111,6 +118,16 @@ def attempt(hands: Hands, case_id: int, generation: int, *, is_last: bool) -> st
         return _list_as_failed((case_id, generation), Failure.BROKEN, detail)
     finally:
         structlog.contextvars.unbind_contextvars("correlation_id")
+
+
+def _must_wait(hands: Hands, case: Case) -> bool:
+    """Whether this study is for other hours of the day; its job is then put off until they begin."""
+    local = _now().astimezone()
+    if case.priority != Priority.OFF_PEAK or hands.off_peak.contain(local):
+        return False
+    ask_for_analysis(case, at=hands.off_peak.opening(local))
+    log.info("put-off", case=case.pk)
+    return True
 
 
 def _analyse_and_record(hands: Hands, case_id: int, generation: int) -> str:

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vfx_finder import embedded_postgres
+from vfx_finder.domain.errors import WrongState
+from vfx_finder.domain.hours import Hours
 
 SECRET_BYTES = 48
 
@@ -19,6 +21,14 @@ def _comma_separated(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _hours(value: str) -> str:
+    """Hours as they are written. Raises `ValueError` for what no day has."""
+    try:
+        return str(Hours.parse(value))
+    except WrongState as error:
+        raise ValueError(str(error)) from None
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -46,12 +56,24 @@ class Settings(BaseSettings):
     settle_seconds: Annotated[float, Field(gt=0)] = 60.0
     """A study without a new instance for this long is complete enough to be analysed."""
 
+    hl7_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where HL7 v2 messages of the hospital's other systems are heard (MLLP); without it they are not heard."""
+    hl7_host: str = "127.0.0.1"
+    accepted_hl7_hosts: Names = ()
+    """Addresses or networks that may send HL7; needed wherever other machines can reach `hl7_host`."""
+    issuer_of_patient_id: str = ""
+    """The assigning authority that is meant where an image or a message names none."""
+
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     allowed_hosts: Names = ("localhost", "127.0.0.1", "[::1]")
     secure_cookies: bool = False
     """True behind TLS: cookies are then sent over https only."""
+    metrics_token: str | None = None
+    """Whoever bears it may read /metrics; without it only this machine itself may."""
 
+    off_peak: Annotated[str, AfterValidator(_hours)] = "20-6"
+    """Hours of the day, local time, in which studies of the priority off-peak are analysed."""
     stalled_seconds: Annotated[float, Field(gt=0)] = 15.0
     """A worker without a heartbeat for this long is dead and its study is given to another."""
     operating_point: Literal["screening", "balanced", "specific"] = "balanced"
@@ -82,6 +104,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The address of the database, private or given."""
         return self.database_url or embedded_postgres.address(self.postgres_dir)
+
+    @property
+    def off_peak_hours(self) -> Hours:
+        """`off_peak` as hours of the day."""
+        return Hours.parse(self.off_peak)
 
     @cached_property
     def signing_key(self) -> str:

@@ -49,3 +49,6 @@ class Hours:
 
     def __str__(self) -> str:
         return f"{self.first}-{self.until}"
+
+
+WHOLE_DAY = Hours(0, 0)
