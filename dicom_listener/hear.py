@@ -1,5 +1,6 @@
 """The listener as a process: settings in, rows and files out, until it is told to stop."""
 
+import shutil
 import signal
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from dicom_listener.associations import Door
 from dicom_listener.rows import hang_up, persistent
 from dicom_listener.server import Around, listening
 from vfx_finder.actions import intake
+from vfx_finder.actions.heartbeat import beating
 from vfx_finder.actions.keeping import Keeper, Receive
 from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
@@ -33,8 +35,16 @@ def hear(settings: Settings) -> None:
     door = Door(settings.ae_title, settings.accepted_calling_ae_titles)
     if not door.calling:
         log.warning("accepting-every-sender", hint="set VFX_ACCEPTED_CALLING_AE_TITLES")
-    with listening((settings.dicom_host, settings.dicom_port), keeper, door, Around(leave=hang_up)):
+    with (
+        beating("listener", lambda: _facts(spool)),
+        listening((settings.dicom_host, settings.dicom_port), keeper, door, Around(leave=hang_up)),
+    ):
         signal.sigwait(STOP)
+
+
+def _facts(spool: Spool) -> dict[str, int]:
+    """What the pages, perhaps on another machine, cannot see themselves."""
+    return {"free_bytes": shutil.disk_usage(spool.root).free}
 
 
 def _ledger(settings: Settings) -> Receive:

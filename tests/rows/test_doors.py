@@ -14,7 +14,30 @@ pytestmark = pytest.mark.django_db
 
 EVERYBODY = (Role.RADIOLOGIST, Role.NURSE, Role.OPERATOR)
 POSTED = frozenset(
-    {"study-draft", "study-sign", "patient-move", "patient-note", "patient-age", "operations-retry", "sign-out"}
+    {
+        "study-draft",
+        "study-sign",
+        "patient-move",
+        "patient-note",
+        "patient-age",
+        "operations-search",
+        "operations-retry",
+        "operations-retry-all",
+        "operations-settle",
+        "operations-now",
+        "source-off",
+        "source-token",
+        "source-forget",
+        "destination-try",
+        "destination-switch",
+        "delivery-resend",
+        "deliveries-resend",
+        "rule-move",
+        "rule-switch",
+        "rule-remove",
+        "rules-find",
+        "sign-out",
+    }
 )
 NOT_FOUND, FORBIDDEN = 404, 403
 
@@ -77,7 +100,7 @@ def test_an_address_that_the_table_forgot_opens_for_nobody(
 
 def test_everybody_starts_on_their_own_page() -> None:
     staff = busy_day.people()
-    homes = {Role.RADIOLOGIST: "worklist", Role.NURSE: "queue", Role.OPERATOR: "operations"}
+    homes = {Role.RADIOLOGIST: "worklist", Role.NURSE: "queue", Role.OPERATOR: "system-health"}
     for role, home in homes.items():
         signing_in = {"username": staff[role].username, "password": busy_day.PASSWORD}
         answer = Client().post(reverse("sign-in"), signing_in, follow=True)

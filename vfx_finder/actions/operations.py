@@ -11,6 +11,25 @@ from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.models import Case
+from vfx_finder.ledger.models.case import NOT_ANALYSED
+
+
+def retry_all(reason: str, actor: Actor, now: datetime) -> int:
+    """Have every study that was not analysed for this reason analysed again; returns how many.
+
+    One that has moved on meanwhile, or names different patients, is passed over.
+    """
+    actor.must(Permission.RETRY_STUDY)
+    listed = Case.objects.filter(NOT_ANALYSED, reason=reason, patient_conflict=False)
+    return sum(_retried(case_id, actor, now) for case_id in listed.order_by("pk").values_list("pk", flat=True))
+
+
+def _retried(case_id: int, actor: Actor, now: datetime) -> bool:
+    try:
+        retry(case_id, actor, now)
+    except WrongState:
+        return False
+    return True
 
 
 def retry(case_id: int, actor: Actor, now: datetime) -> Case:

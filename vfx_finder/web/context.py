@@ -8,21 +8,28 @@ from django.urls import reverse
 
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.roles import Role
-from vfx_finder.web.doors import PAGES_OF
+from vfx_finder.web.doors import PAGES_OF, TABS_OF, WITHIN
 
 
 def base_page(request: HttpRequest) -> dict[str, Any]:
-    """The pages of this person's role and the software's version."""
+    """The pages of this person's role, the tabs of the section they are in, and the software's version."""
     match = getattr(request, "resolver_match", None)
-    here = match.view_name if match else ""
+    name_here = match.view_name if match else ""
+    here = WITHIN.get(name_here, name_here)
+    section = next((first for first, tabs in TABS_OF.items() if here in dict(tabs)), here)
     user = getattr(request, "user", None)
     role = getattr(user, "role", "")
     pages = PAGES_OF.get(Role(role), ()) if role in set(Role) else ()
     return {
-        "pages": [{"address": reverse(name), "label": label, "here": name == here} for name, label in pages],
+        "pages": _links(pages, section),
+        "tabs": _links(TABS_OF.get(section, ()), here),
         "research_only": RESEARCH_ONLY,
         "version": _version(),
     }
+
+
+def _links(pages: tuple[tuple[str, str], ...], here: str) -> list[dict[str, Any]]:
+    return [{"address": reverse(name), "label": label, "here": name == here} for name, label in pages]
 
 
 def _version() -> str:

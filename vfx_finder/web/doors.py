@@ -4,8 +4,8 @@ from typing import Final
 
 from vfx_finder.domain.roles import Permission, Role
 
-OPEN_TO_ALL: Final = frozenset({"sign-in", "health", "intended-use"})
-"""Answered without signing in."""
+OPEN_TO_ALL: Final = frozenset({"sign-in", "health", "intended-use", "metrics"})
+"""Answered without signing in; `metrics` looks for itself who asks."""
 
 OPEN_TO_EVERY_ROLE: Final = frozenset({"home", "sign-out"})
 """Answered for anybody who is signed in."""
@@ -24,22 +24,79 @@ DOORS: Final[dict[str, Permission]] = {
     "patient-note": Permission.MOVE_REFERRAL,
     "patient-age": Permission.MOVE_REFERRAL,
     "operations": Permission.READ_OPERATIONS,
+    "operations-search": Permission.READ_OPERATIONS,
+    "operations-found": Permission.READ_OPERATIONS,
     "not-analysed": Permission.READ_OPERATIONS,
     "operations-study": Permission.READ_OPERATIONS,
     "operations-retry": Permission.RETRY_STUDY,
+    "operations-retry-all": Permission.RETRY_STUDY,
     "system-health": Permission.READ_OPERATIONS,
+    "operations-settle": Permission.RETRY_STUDY,
+    "operations-now": Permission.RETRY_STUDY,
+    "sources": Permission.READ_OPERATIONS,
+    "source-add": Permission.SET_UP_NETWORK,
+    "source": Permission.SET_UP_NETWORK,
+    "source-off": Permission.SET_UP_NETWORK,
+    "source-token": Permission.SET_UP_NETWORK,
+    "source-forget": Permission.SET_UP_NETWORK,
+    "destinations": Permission.READ_OPERATIONS,
+    "destination-add": Permission.SET_UP_NETWORK,
+    "destination": Permission.SET_UP_NETWORK,
+    "destination-try": Permission.SET_UP_NETWORK,
+    "destination-switch": Permission.SET_UP_NETWORK,
+    "dead-letters": Permission.READ_OPERATIONS,
+    "messages": Permission.READ_OPERATIONS,
+    "delivery-resend": Permission.RESEND,
+    "deliveries-resend": Permission.RESEND,
+    "rules": Permission.READ_OPERATIONS,
+    "rules-trial": Permission.READ_OPERATIONS,
+    "rules-find": Permission.READ_OPERATIONS,
+    "rule-add": Permission.SET_UP_NETWORK,
+    "rule": Permission.SET_UP_NETWORK,
+    "rule-move": Permission.SET_UP_NETWORK,
+    "rule-switch": Permission.SET_UP_NETWORK,
+    "rule-remove": Permission.SET_UP_NETWORK,
 }
 
 HOME_OF: Final[dict[Role, str]] = {
     Role.RADIOLOGIST: "worklist",
     Role.NURSE: "queue",
-    Role.OPERATOR: "operations",
+    Role.OPERATOR: "system-health",
 }
 """The page each person starts their day on."""
 
 PAGES_OF: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
     Role.RADIOLOGIST: (("worklist", "Worklist"), ("signed", "Signed")),
     Role.NURSE: (("queue", "Queue"),),
-    Role.OPERATOR: (("operations", "Studies"), ("not-analysed", "Not analysed"), ("system-health", "System health")),
+    Role.OPERATOR: (
+        ("system-health", "Overview"),
+        ("operations", "Studies"),
+        ("not-analysed", "To do"),
+        ("sources", "Network"),
+    ),
 }
 """What stands in the top bar for each role: address name and label."""
+
+TABS_OF: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "not-analysed": (
+        ("not-analysed", "Not analysed"),
+        ("dead-letters", "Dead letters"),
+        ("messages", "Hospital messages"),
+    ),
+    "sources": (("sources", "Sources"), ("destinations", "Destinations"), ("rules", "Routing rules")),
+}
+"""The pages below one entry of the top bar, by the name of its first page."""
+
+WITHIN: Final[dict[str, str]] = {
+    "operations-found": "operations",
+    "operations-study": "operations",
+    "source-add": "sources",
+    "source": "sources",
+    "source-token": "sources",
+    "destination-add": "destinations",
+    "destination": "destinations",
+    "rule-add": "rules",
+    "rule": "rules",
+    "rules-trial": "rules",
+}
+"""Pages that belong to a page of the bar or the tabs without being named there."""

@@ -6,7 +6,8 @@ from vfx_finder.reading import views as reading
 from vfx_finder.referrals import views as referrals
 from vfx_finder.web import entrance, problems
 from vfx_finder.web.health import health
-from vfx_finder.web.operations import views as operations
+from vfx_finder.web.metrics import metrics
+from vfx_finder.web.operations.addresses import ADDRESSES
 
 urlpatterns = [
     path("", entrance.home, name="home"),
@@ -14,6 +15,7 @@ urlpatterns = [
     path("sign-out", entrance.SignOut.as_view(), name="sign-out"),
     path("intended-use", entrance.intended_use, name="intended-use"),
     path("health", health, name="health"),
+    path("metrics", metrics, name="metrics"),
     path("worklist", reading.worklist, name="worklist"),
     path("signed", reading.signed, name="signed"),
     path("studies/<int:case_id>", reading.study, name="study"),
@@ -26,11 +28,7 @@ urlpatterns = [
     path("patients/<int:referral_id>/move", referrals.move, name="patient-move"),
     path("patients/<int:referral_id>/note", referrals.note, name="patient-note"),
     path("patients/<int:referral_id>/age", referrals.age, name="patient-age"),
-    path("operations", operations.studies, name="operations"),
-    path("operations/not-analysed", operations.not_analysed, name="not-analysed"),
-    path("operations/studies/<int:case_id>", operations.study, name="operations-study"),
-    path("operations/studies/<int:case_id>/retry", operations.retry, name="operations-retry"),
-    path("operations/health", operations.system_health, name="system-health"),
+    *ADDRESSES,
 ]
 
 handler403 = problems.not_allowed

@@ -47,6 +47,7 @@ class StudyRow:
     advice: Advice | None
     detail: str
     may_retry: bool
+    may_hurry: bool
     conflict: bool
     late: int
     seconds_to_answer: int | None
@@ -73,6 +74,7 @@ def study_row(case: Case, instances: int) -> StudyRow:
         advice=advice(case.reason) if case.reason else None,
         detail=case.detail,
         may_retry=may_retry(case),
+        may_hurry=may_retry(case) or (state is CaseState.SETTLED and not case.patient_conflict),
         conflict=case.patient_conflict,
         late=case.instances_after_review,
         seconds_to_answer=_seconds_to_answer(case),

@@ -17,17 +17,21 @@
     if (event.key === "Enter" && event.target === document.body && !event.repeat) document.querySelector("[data-first]")?.click();
   });
 
+  const inUse = () => [...document.querySelectorAll("main input, main textarea, main details")]
+    .some((one) => one === document.activeElement || one.open || (one.type === "search" && one.value !== one.defaultValue));
   const follow = async () => {
-    if (document.hidden) return;
+    if (document.hidden || inUse()) return;
     const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
     if (!answer || !answer.ok) return;
     if (answer.redirected) { location.reload(); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     const old = document.querySelector("main");
-    if (fresh.textContent === old.textContent) return;
-    const focused = document.activeElement.matches(".row-link") ? document.activeElement.getAttribute("href") : null;
+    if (fresh.textContent === old.textContent || inUse()) return;
+    const focused = document.activeElement.getAttribute("href");
     old.replaceChildren(...fresh.childNodes);
-    links().find((link) => link.getAttribute("href") === focused)?.focus();
+    if (focused) [...old.querySelectorAll("a[href]")].find((link) => link.getAttribute("href") === focused)?.focus();
   };
-  setInterval(follow, EVERY_MS);
+  const pace = () => Number(document.querySelector("[data-every]")?.dataset.every) || EVERY_MS;
+  const again = () => setTimeout(() => follow().finally(again), pace());
+  again();
 })();

@@ -1,7 +1,6 @@
-"""The operator's addresses. Reads through `ledger.queries`, writes through `actions.operations`."""
+"""Every study received, one study with its whole story, and the search. Reads `ledger`, writes `actions.operations`."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,13 +8,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from vfx_finder.actions import operations
+from vfx_finder.actions import intake, operations, routing
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.figures.story import story
-from vfx_finder.ledger import queries
+from vfx_finder.ledger import deliveries, queries
+from vfx_finder.ledger.search import find_studies
+from vfx_finder.web.operations.deliveries import delivery_row
 from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, study_row
 
-_ALIVE = timedelta(minutes=1)
+_SEARCHED = "operations-searched"
+_LONGEST = 128
 
 
 @require_safe
@@ -23,16 +25,25 @@ def studies(request: HttpRequest) -> HttpResponse:
     """Every study received and where it is; ?state= shows one state alone."""
     wanted = request.GET.get("state", "")
     rows = [study_row(case, case.instance_count) for case in queries.studies() if wanted in ("", case.state)]
-    words = {"rows": rows, "counts": _counts(wanted), "wanted": wanted}
+    words = {"rows": rows, "counts": state_counts(wanted), "wanted": wanted}
     return render(request, "operations/studies.html", words)
 
 
+@require_POST
+def search(request: HttpRequest) -> HttpResponse:
+    """Keep what was typed in the session, never in an address: a patient number would stand in histories and logs."""
+    request.session[_SEARCHED] = request.POST.get("words", "").strip()[:_LONGEST]
+    return redirect("operations-found")
+
+
 @require_safe
-def not_analysed(request: HttpRequest) -> HttpResponse:
-    """Every study that was not analysed, why, and what to do."""
-    rows = [study_row(case, case.instance_count) for case in queries.not_analysed()]
-    late = [study_row(case, case.instances.count()) for case in queries.late_after_review()]
-    return render(request, "operations/not_analysed.html", {"rows": rows, "late": late})
+def found(request: HttpRequest) -> HttpResponse:
+    """What the last search found; the study itself where it is the only one."""
+    searched = request.session.get(_SEARCHED, "")
+    rows = [study_row(case, case.instance_count) for case in find_studies(searched)]
+    if len(rows) == 1:
+        return redirect("operations-study", rows[0].id)
+    return render(request, "operations/studies.html", {"rows": rows, "searched": searched, "is_search": True})
 
 
 @require_safe
@@ -48,6 +59,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "models": file.analysis.models if file.analysis else (),
         "seconds": _written_seconds(file.analysis.seconds if file.analysis else {}),
         "story": story(file.events),
+        "deliveries": [delivery_row(one) for one in deliveries.of_study(case_id)],
     }
     return render(request, "operations/study.html", words)
 
@@ -60,26 +72,24 @@ def retry(request: HttpRequest, case_id: int) -> HttpResponse:
     return redirect("operations-study", case_id)
 
 
-@require_safe
-def system_health(request: HttpRequest) -> HttpResponse:
-    """Whether the parts are alive, told by what last passed through them."""
-    health = queries.health()
-    words = {
-        "health": health,
-        "operating_point": queries.operating_point(),
-        "worker_alive": _is_recent(health.last_heartbeat_at),
-        "stranded": queries.stranded(),
-        "counts": _counts(None),
-        "wanted": True,
-    }
-    return render(request, "operations/health.html", words)
+@require_POST
+def settle(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Do not wait for more images of this study."""
+    intake.settle_now(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, "The study counts as complete.", extra_tags="good")
+    return redirect("operations-study", case_id)
 
 
-def _is_recent(moment: datetime | None) -> bool:
-    return moment is not None and timezone.now() - moment < _ALIVE
+@require_POST
+def analyse_now(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Before all others, whatever the routing rules say of it."""
+    routing.analyse_now(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, "The study is analysed before all others.", extra_tags="good")
+    return redirect("operations-study", case_id)
 
 
-def _counts(wanted: str | None) -> list[dict[str, object]]:
+def state_counts(wanted: str | None) -> list[dict[str, object]]:
+    """How many studies stand in each state, for the row of counts."""
     counted = queries.counts_by_state()
     return [
         {

@@ -1,0 +1,209 @@
+"""Named questions of the operator: what flows, what waits, what is wrong. Nothing here writes.
+
+Times of arrival are asked of the studies, not of the instances: there are a hundred times fewer of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models.functions import TruncHour
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+
+from vfx_finder.domain.delivery import DeliveryState
+from vfx_finder.domain.flow import CaseState
+from vfx_finder.ledger import queries
+from vfx_finder.ledger.models import (
+    AnalysisRecord,
+    Case,
+    Delivery,
+    Destination,
+    Heartbeat,
+    HospitalMessage,
+    Refusal,
+    Sender,
+    StoredInstance,
+    Sweep,
+)
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ON_THEIR_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What passed in a stretch of time: studies opened, instances received, studies answered."""
+
+    studies: int
+    instances: int
+    answered: int
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One full or begun hour: studies that arrived in it, and studies answered in it."""
+
+    start: datetime
+    received: int
+    answered: int
+
+
+def passed_since(since: datetime) -> Passed:
+    """What passed from this moment on."""
+    recent = Q(case__last_instance_at__gte=since, received_at__gte=since)
+    return Passed(
+        studies=Case.objects.filter(received_at__gte=since).count(),
+        instances=StoredInstance.objects.filter(recent).count(),
+        answered=AnalysisRecord.objects.filter(created_at__gte=since).count(),
+    )
+
+
+def by_hour(now: datetime, hours: int = 24) -> tuple[Hour, ...]:
+    """The last hours, oldest first, the present one last; quiet hours are there too."""
+    newest = now.replace(minute=0, second=0, microsecond=0)
+    starts = [newest - HOUR * back for back in reversed(range(hours))]
+    received = _counted(Case.objects.filter(received_at__gte=starts[0]), "received_at")
+    answered = _counted(AnalysisRecord.objects.filter(created_at__gte=starts[0]), "created_at")
+    return tuple(Hour(start, received.get(start, 0), answered.get(start, 0)) for start in starts)
+
+
+def _counted(rows: QuerySet[Case] | QuerySet[AnalysisRecord], column: str) -> dict[datetime, int]:
+    hours = rows.annotate(hour=TruncHour(column)).values_list("hour")
+    return dict(hours.annotate(count=Count("pk")).order_by())
+
+
+def seconds_to_answer(since: datetime) -> list[float]:
+    """For every study answered since then: seconds from its last instance to its answer, ascending."""
+    ended = Case.objects.filter(finished_at__gte=since).filter(finished_at__gte=F("last_instance_at"))
+    times = ended.values_list("last_instance_at", "finished_at")
+    return sorted((finished - last).total_seconds() for last, finished in times)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits: studies still arriving, jobs queued and running, the oldest study that waits for its analysis, and
+    settled studies whose job was lost."""
+
+    receiving: int
+    queued: int
+    running: int
+    failed_jobs: int
+    oldest: Case | None
+    stranded: int
+
+
+def waiting() -> Waiting:
+    """The length of the queue, and who has waited longest."""
+    jobs = dict(ProcrastinateJob.objects.values_list("status").annotate(Count("pk")).order_by())
+    settled = Case.objects.filter(state=CaseState.SETTLED, settled_at__isnull=False)
+    return Waiting(
+        receiving=Case.objects.filter(state=CaseState.RECEIVING).count(),
+        queued=jobs.get("todo", 0),
+        running=jobs.get("doing", 0),
+        failed_jobs=jobs.get("failed", 0),
+        oldest=settled.order_by("settled_at").first(),
+        stranded=len(queries.stranded()),
+    )
+
+
+@dataclass(frozen=True)
+class Sign:
+    """The last sign of life of one process; `facts` as the process told them."""
+
+    process: str
+    at: datetime
+    started_at: datetime | None
+    facts: dict[str, Any]
+
+
+def signs_of_life() -> list[Sign]:
+    """Every process that says it is there, and the worker that was heard last."""
+    told = [Sign(row.process, row.at, row.started_at, row.facts) for row in Heartbeat.objects.all()]
+    worker = ProcrastinateWorker.objects.order_by("-last_heartbeat").first()
+    return [*told, Sign("worker", worker.last_heartbeat, None, {})] if worker else told
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """Numbers behind the alarms, each with a list of its own."""
+
+    not_analysed: int
+    failed: int
+    conflicts: int
+    late: int
+    dead_letters: int
+    undelivered: int
+    oldest_undelivered_at: datetime | None
+    messages: int
+    refused_peers: int
+    refused_at: datetime | None
+    stopped_sweeps: int
+
+
+def troubles(since: datetime) -> Troubles:
+    """Everything that waits for a person; refusals only of the time since then."""
+    cases = dict(Case.objects.values_list("state").annotate(Count("pk")).order_by())
+    refused = Refusal.objects.filter(last_at__gte=since).aggregate(peers=Count("pk"), at=Max("last_at"))
+    on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY).aggregate(n=Count("pk"), oldest=Min("created_at"))
+    return Troubles(
+        not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
+        failed=cases.get(CaseState.FAILED.value, 0),
+        conflicts=Case.objects.filter(patient_conflict=True).count(),
+        late=Case.objects.filter(instances_after_review__gt=0).count(),
+        dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),
+        undelivered=on_the_way["n"],
+        oldest_undelivered_at=on_the_way["oldest"],
+        messages=HospitalMessage.objects.filter(outcome="listed").count(),
+        refused_peers=refused["peers"],
+        refused_at=refused["at"],
+        stopped_sweeps=Sweep.objects.exclude(problem="").exclude(state="done").count(),
+    )
+
+
+def refusals(since: datetime, limit: int = 100) -> list[Refusal]:
+    """Who was turned away since then, latest first."""
+    return list(Refusal.objects.filter(last_at__gte=since).order_by("-last_at")[:limit])
+
+
+def senders() -> list[Sender]:
+    """Every sender, by AE title."""
+    return list(Sender.objects.all())
+
+
+def unhappy_destinations() -> list[Destination]:
+    """Destinations in use whose last answer was not a yes."""
+    tried = Destination.objects.filter(enabled=True, last_tried_at__isnull=False)
+    return list(tried.filter(Q(last_ok_at__isnull=True) | Q(last_ok_at__lt=F("last_tried_at"))))
+
+
+def heard_since(calling: Iterable[str], since: datetime) -> dict[str, int]:
+    """By calling AE title: how many studies it has sent since then."""
+    sent = Case.objects.filter(calling__in=list(calling), received_at__gte=since)
+    return dict(sent.values_list("calling").annotate(Count("pk")).order_by())
+
+
+def last_received_at() -> datetime | None:
+    """When an instance was received last."""
+    return Case.objects.aggregate(at=Max("last_instance_at"))["at"]
+
+
+def last_analysed_at() -> datetime | None:
+    """When an analysis was recorded last."""
+    return AnalysisRecord.objects.order_by("-pk").values_list("created_at", flat=True).first()
+
+
+def refusal(refusal_id: int) -> Refusal | None:
+    """One caller that was turned away, None where it is no longer listed."""
+    return Refusal.objects.filter(pk=refusal_id).first()
+
+
+def listed_messages(limit: int = 200) -> list[HospitalMessage]:
+    """Hospital messages that need a person, newest first; their content, which names patients, is left out."""
+    return list(HospitalMessage.objects.filter(outcome="listed").defer("content")[:limit])
+
+
+def messages_since(since: datetime, limit: int = 50) -> list[HospitalMessage]:
+    """Hospital messages of this time, newest first, without their content."""
+    return list(HospitalMessage.objects.filter(received_at__gte=since).defer("content")[:limit])

@@ -1,0 +1,50 @@
+"""The operator's addresses, for `web.urls`; who may open which stands in `web.doors`."""
+
+from django.urls import path
+
+from vfx_finder.web.operations import (
+    deliveries,
+    destinations,
+    hospital,
+    not_analysed,
+    overview,
+    rules,
+    sources,
+    studies,
+)
+
+ADDRESSES = [
+    path("operations/health", overview.overview, name="system-health"),
+    path("operations", studies.studies, name="operations"),
+    path("operations/search", studies.search, name="operations-search"),
+    path("operations/found", studies.found, name="operations-found"),
+    path("operations/studies/<int:case_id>", studies.study, name="operations-study"),
+    path("operations/studies/<int:case_id>/retry", studies.retry, name="operations-retry"),
+    path("operations/studies/<int:case_id>/settle", studies.settle, name="operations-settle"),
+    path("operations/studies/<int:case_id>/now", studies.analyse_now, name="operations-now"),
+    path("operations/studies/<int:case_id>/rules", rules.trial, name="rules-trial"),
+    path("operations/not-analysed", not_analysed.not_analysed, name="not-analysed"),
+    path("operations/not-analysed/retry", not_analysed.retry_all, name="operations-retry-all"),
+    path("operations/sources", sources.sources, name="sources"),
+    path("operations/sources/add", sources.add, name="source-add"),
+    path("operations/sources/<int:sender_id>", sources.edit, name="source"),
+    path("operations/sources/<int:sender_id>/off", sources.switch_off, name="source-off"),
+    path("operations/sources/<int:sender_id>/token", sources.token, name="source-token"),
+    path("operations/refusals/<int:refusal_id>/forget", sources.forget, name="source-forget"),
+    path("operations/rules", rules.rules, name="rules"),
+    path("operations/rules/add", rules.add, name="rule-add"),
+    path("operations/rules/find", rules.find, name="rules-find"),
+    path("operations/rules/<int:rule_id>", rules.edit, name="rule"),
+    path("operations/rules/<int:rule_id>/move", rules.move, name="rule-move"),
+    path("operations/rules/<int:rule_id>/switch", rules.switch, name="rule-switch"),
+    path("operations/rules/<int:rule_id>/remove", rules.remove, name="rule-remove"),
+    path("operations/destinations", destinations.destinations, name="destinations"),
+    path("operations/destinations/add", destinations.add, name="destination-add"),
+    path("operations/destinations/<int:destination_id>", destinations.edit, name="destination"),
+    path("operations/destinations/<int:destination_id>/try", destinations.attempt, name="destination-try"),
+    path("operations/destinations/<int:destination_id>/switch", destinations.switch, name="destination-switch"),
+    path("operations/destinations/<int:destination_id>/resend", deliveries.resend_all, name="deliveries-resend"),
+    path("operations/dead-letters", deliveries.dead_letters, name="dead-letters"),
+    path("operations/deliveries/<int:delivery_id>/resend", deliveries.resend, name="delivery-resend"),
+    path("operations/messages", hospital.hospital_messages, name="messages"),
+]

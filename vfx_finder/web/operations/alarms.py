@@ -1,0 +1,146 @@
+"""What is wrong, in words, with what to do and where: the first thing an operator reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from vfx_finder.web.operations.pulse import Pulse
+
+SILENT_AFTER = timedelta(seconds=60)
+"""Six beats of the listener; the worker's heart beats as often."""
+WAITS_LONG = timedelta(hours=1)
+UNDELIVERED_LONG = timedelta(hours=1)
+ROOM_FOR_A_BUSY_DAY = 20 * 10**9
+"""Bytes: about a hundred CT studies of 0.2 GB."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One thing that is wrong: how bad ("bad" stops patients' studies, "ask" wants a look), and the page to open."""
+
+    level: str
+    words: str
+    to_do: str
+    page: str = ""
+    link: str = ""
+
+
+def alarms(pulse: Pulse) -> list[Alarm]:
+    """Everything that is wrong now, what stops studies first."""
+    found = [alarm for question in _QUESTIONS for alarm in question(pulse)]
+    return sorted(found, key=lambda alarm: alarm.level != "bad")
+
+
+def _listener(pulse: Pulse) -> Iterator[Alarm]:
+    signs = [sign for sign in pulse.signs if sign.process.startswith("listener")]
+    alive = [sign for sign in signs if pulse.now - sign.at < SILENT_AFTER]
+    start = "Start it with vfx-finder up or vfx-finder listen; its log is listener.log in the data folder."
+    if not alive:
+        last = max((sign.at for sign in signs), default=None)
+        yield Alarm("bad", f"The listener is not running{_since(last)}: no study can arrive.", start)
+    elif len(alive) < len(signs):
+        yield Alarm("ask", f"{len(signs) - len(alive)} of {len(signs)} listener processes gave no sign of life.", start)
+
+
+def _worker(pulse: Pulse) -> Iterator[Alarm]:
+    signs = [sign for sign in pulse.signs if sign.process.startswith("worker")]
+    if any(pulse.now - sign.at < SILENT_AFTER for sign in signs):
+        return
+    last = max((sign.at for sign in signs), default=None)
+    yield Alarm(
+        "bad",
+        f"No worker is running{_since(last)}: studies are received, none is analysed.",
+        "Start it with vfx-finder up or vfx-finder work; waiting studies are taken up by themselves.",
+    )
+
+
+def _disk(pulse: Pulse) -> Iterator[Alarm]:
+    if pulse.disk is None:
+        return
+    room = f"{pulse.disk.free / 1e9:.1f} GB are free for received images"
+    if pulse.disk.free <= pulse.disk.keep_free:
+        yield Alarm("bad", f"{room}: studies are being refused.", "Make room; receiving goes on by itself.")
+    elif pulse.disk.free < pulse.disk.keep_free + ROOM_FOR_A_BUSY_DAY:
+        yield Alarm("ask", f"Only {room}.", "Make room before it is full: studies are refused then.")
+
+
+def _queue(pulse: Pulse) -> Iterator[Alarm]:
+    oldest = pulse.waiting.oldest
+    if oldest is not None and oldest.settled_at and pulse.now - oldest.settled_at > WAITS_LONG:
+        yield Alarm(
+            "ask",
+            f"A study waits for its analysis since {_clock(oldest.settled_at)}; {pulse.waiting.queued} are queued.",
+            "If this is not meant (off-peak studies are), look at the worker's log or add a worker.",
+            "operations",
+            "See the studies",
+        )
+    if pulse.waiting.stranded:
+        yield Alarm(
+            "ask",
+            f"{_count(pulse.waiting.stranded, 'study waits', 'studies wait')} for an analysis that nobody will do.",
+            "They are taken up again within a minute; if this stays, restart the worker.",
+        )
+
+
+def _lists(pulse: Pulse) -> Iterator[Alarm]:
+    found = pulse.troubles
+    if found.failed:
+        words = f"{_count(found.failed, 'study', 'studies')} could not be analysed because something failed."
+        yield Alarm("ask", words, "Read why, then have them analysed again.", "not-analysed", "Not analysed")
+    if found.conflicts:
+        words = f"{_count(found.conflicts, 'study names', 'studies name')} different patients."
+        yield Alarm("ask", words, "Mend them in PACS and send them again.", "not-analysed", "Not analysed")
+    if found.late:
+        words = f"{_count(found.late, 'signed study', 'signed studies')} received more images after signing."
+        yield Alarm("ask", words, "Tell a radiologist.", "not-analysed", "Not analysed")
+    if found.messages:
+        words = f"{_count(found.messages, 'hospital message', 'hospital messages')} could not be applied."
+        yield Alarm("ask", words, "A person decides what they mean.", "messages", "Hospital messages")
+    if found.stopped_sweeps:
+        words = f"{_count(found.stopped_sweeps, 'sweep', 'sweeps')} cannot go on."
+        yield Alarm("ask", words, "Read what the archive answered.", "archives", "Archives")
+
+
+def _results(pulse: Pulse) -> Iterator[Alarm]:
+    found = pulse.troubles
+    if found.dead_letters:
+        words = f"{_count(found.dead_letters, 'result was', 'results were')} given up: the receiving system has none."
+        yield Alarm("bad", words, "Mend the reason, then send again.", "dead-letters", "Dead letters")
+    for destination in pulse.unhappy:
+        words = f"{destination.name} did not take what it was sent: {destination.last_answer or 'no answer'}"
+        yield Alarm("ask", words, "Results wait and are tried again.", "destinations", "Destinations")
+    oldest = found.oldest_undelivered_at
+    if oldest and pulse.now - oldest > UNDELIVERED_LONG and not pulse.unhappy:
+        words = f"{_count(found.undelivered, 'result is', 'results are')} on the way since {_clock(oldest)}."
+        yield Alarm("ask", words, "See what the receiving system answers.", "destinations", "Destinations")
+
+
+def _gate(pulse: Pulse) -> Iterator[Alarm]:
+    if pulse.troubles.refused_peers:
+        words = f"{_count(pulse.troubles.refused_peers, 'caller was', 'callers were')} turned away in the last day."
+        yield Alarm("ask", words, "Let in whom you know.", "sources", "Sources")
+    if pulse.is_open:
+        yield Alarm(
+            "ask",
+            "Anybody on the network may send studies.",
+            "Name the senders, so that strangers are turned away.",
+            "sources",
+            "Sources",
+        )
+
+
+_QUESTIONS = (_listener, _worker, _disk, _results, _queue, _lists, _gate)
+
+
+def _since(moment: datetime | None) -> str:
+    return f", last heard {_clock(moment)}" if moment else ""
+
+
+def _clock(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%-d %b %H:%M}"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,61 @@
+"""Every study that was not analysed, grouped by why, with retry of one and of all of a reason."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from vfx_finder.actions import operations
+from vfx_finder.ledger import queries
+from vfx_finder.ledger.models import Case
+from vfx_finder.web.operations.reasons import Advice, advice
+from vfx_finder.web.operations.rows import StudyRow, study_row
+
+
+@dataclass(frozen=True)
+class Group:
+    """The studies that were not analysed for one reason, newest first; `retriable` of them may be tried again."""
+
+    reason: str
+    advice: Advice
+    rows: tuple[StudyRow, ...]
+
+    @property
+    def retriable(self) -> int:
+        """How many an operator may have analysed again."""
+        return sum(row.may_retry for row in self.rows)
+
+
+@require_safe
+def not_analysed(request: HttpRequest) -> HttpResponse:
+    """Every study that was not analysed, why, and what to do."""
+    groups = list(_groups(queries.not_analysed()))
+    late = [study_row(case, case.instances.count()) for case in queries.late_after_review()]
+    words = {"groups": groups, "count": sum(len(group.rows) for group in groups), "late": late}
+    return render(request, "operations/not_analysed.html", words)
+
+
+@require_POST
+def retry_all(request: HttpRequest) -> HttpResponse:
+    """Have every study with one reason analysed again."""
+    reason = request.POST.get("reason", "")
+    number = operations.retry_all(reason, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    studies = "study is" if number == 1 else "studies are"
+    messages.success(request, f"{number} {studies} being analysed again.", extra_tags="good")
+    return redirect("not-analysed")
+
+
+def _groups(cases: Iterable[Case]) -> Iterator[Group]:
+    """By reason: what may help when tried again comes first, then the most frequent."""
+    ordered = sorted(cases, key=attrgetter("reason"))
+    found = [
+        Group(reason, advice(reason), tuple(study_row(case, case.instance_count) for case in of_one))
+        for reason, of_one in groupby(ordered, key=attrgetter("reason"))
+    ]
+    yield from sorted(found, key=lambda group: (not group.advice.retry_may_help, -len(group.rows)))

@@ -1,0 +1,100 @@
+"""Everything the overview, the alarms and the metrics say, asked once."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import quantiles
+
+from vfx_finder.config import Settings
+from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.sender import is_loopback
+from vfx_finder.ledger import operations, queries
+from vfx_finder.ledger.models import Destination, Sender
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes free where received images lie, and how many are kept free by refusing studies."""
+
+    free: int
+    keep_free: int
+
+
+@dataclass(frozen=True)
+class AnswerTimes:
+    """Seconds from the last image to the answer over the last day: the middle, and what 95 of 100 keep below."""
+
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """The state of the whole system at one moment; no patient stands in it."""
+
+    now: datetime
+    states: dict[CaseState, int]
+    hour: operations.Passed
+    day: operations.Passed
+    hours: tuple[operations.Hour, ...]
+    answer_times: AnswerTimes | None
+    last_received_at: datetime | None
+    last_analysed_at: datetime | None
+    waiting: operations.Waiting
+    signs: list[operations.Sign]
+    troubles: operations.Troubles
+    unhappy: list[Destination]
+    disk: Disk | None
+    is_open: bool
+
+
+def take_pulse(settings: Settings, now: datetime) -> Pulse:
+    """Ask the ledger and the disk; about twenty short questions."""
+    signs = operations.signs_of_life()
+    return Pulse(
+        now=now,
+        states=queries.counts_by_state(),
+        hour=operations.passed_since(now - operations.HOUR),
+        day=operations.passed_since(now - operations.DAY),
+        hours=operations.by_hour(now),
+        answer_times=_answer_times(operations.seconds_to_answer(now - operations.DAY)),
+        last_received_at=operations.last_received_at(),
+        last_analysed_at=operations.last_analysed_at(),
+        waiting=operations.waiting(),
+        signs=signs,
+        troubles=operations.troubles(now - operations.DAY),
+        unhappy=operations.unhappy_destinations(),
+        disk=_disk(settings, signs),
+        is_open=_is_open(settings, operations.senders()),
+    )
+
+
+def _answer_times(seconds: list[float]) -> AnswerTimes | None:
+    """None where nothing was answered."""
+    if not seconds:
+        return None
+    if len(seconds) == 1:
+        return AnswerTimes(seconds[0], seconds[0])
+    cuts = quantiles(seconds, n=20, method="inclusive")
+    return AnswerTimes(median=cuts[9], p95=cuts[18])
+
+
+def _disk(settings: Settings, signs: Iterable[operations.Sign]) -> Disk | None:
+    """As the listeners see their own disk; as this process sees it where none told."""
+    told = [_told(sign) for sign in signs if "free_bytes" in sign.facts]
+    if told:
+        return min(told, key=lambda disk: disk.free - disk.keep_free)
+    if settings.spool_dir.exists():
+        return Disk(shutil.disk_usage(settings.spool_dir).free, 0)
+    return None
+
+
+def _told(sign: operations.Sign) -> Disk:
+    return Disk(int(sign.facts["free_bytes"]), int(sign.facts.get("keep_free_bytes", 0)))
+
+
+def _is_open(settings: Settings, senders: Iterable[Sender]) -> bool:
+    """Nobody is named, and the port can be reached from elsewhere."""
+    named = bool(settings.accepted_calling_ae_titles) or any(sender.enabled for sender in senders)
+    return not named and not is_loopback(settings.dicom_host)

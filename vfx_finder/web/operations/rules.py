@@ -1,0 +1,146 @@
+"""The routing table, and which rule fits a study that was received. Writes through `actions.routing`."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from vfx_finder.actions import routing as actions
+from vfx_finder.domain.routing import PATTERNS, Rule, Verdict
+from vfx_finder.ledger import queries
+from vfx_finder.ledger import routing as table
+from vfx_finder.ledger.models import RoutingRule
+from vfx_finder.ledger.search import find_studies
+from vfx_finder.web.operations.forms import VERDICT_WORDS, RuleForm, filled
+
+CONDITION_WORDS = {
+    "calling": "sent by",
+    "Modality": "modality",
+    "BodyPartExamined": "body part",
+    "StudyDescription": "description",
+    "StationName": "station",
+}
+
+
+@require_safe
+def rules(request: HttpRequest) -> HttpResponse:
+    """The table in the order in which it is asked."""
+    rows = list(table.table())
+    listed = [
+        {"row": row, "conditions": conditions(table.rule_of(row)), "verdict": VERDICT_WORDS[Verdict(row.verdict)]}
+        for row in rows
+    ]
+    return render(request, "operations/rules.html", {"rows": listed, "last": len(rows)})
+
+
+def conditions(rule: Rule) -> list[str]:
+    """What a rule asks for, in words; empty where it fits every study."""
+    asked = [f"{CONDITION_WORDS[name]} {getattr(rule, name)}" for name in PATTERNS if getattr(rule, name)]
+    if rule.youngest is not None:
+        asked.append(f"{rule.youngest} years or older")
+    if rule.oldest is not None:
+        asked.append(f"{rule.oldest} years or younger")
+    return asked
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """A new rule, asked last."""
+    return _form(request, None, {})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Another wording of a rule."""
+    row = _row(rule_id)
+    return _form(request, row, asdict(table.rule_of(row)))
+
+
+def _form(request: HttpRequest, row: RoutingRule | None, start: dict[str, Any]) -> HttpResponse:
+    form = filled(RuleForm, request, start)
+    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
+
+    def keep(said: dict[str, Any]) -> None:
+        rule = Rule(**said | {"verdict": Verdict(said["verdict"])})
+        actions.keep_rule(rule, actor, now, row.pk if row else None)
+
+    if request.method == "POST" and form.kept_by(keep):
+        messages.success(request, "The rule is kept; studies that settle from now on are put to it.", extra_tags="good")
+        return redirect("rules")
+    words = {
+        "form": form,
+        "heading": f"Rule {row.position}" if row else "A new rule",
+        "explained": "Conditions have * for anything and ? for one character; capitals do not count, empty fits all.",
+        "back": reverse("rules"),
+    }
+    return render(request, "operations/form.html", words)
+
+
+@require_POST
+def move(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Have a rule asked earlier or later."""
+    _row(rule_id)
+    place = request.POST.get("place", "")
+    if place.isdecimal() and len(place) < 6:
+        actions.move_rule(rule_id, int(place), request.user.actor, timezone.now())  # type: ignore[union-attr]
+    return redirect("rules")
+
+
+@require_POST
+def switch(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """On or off; it keeps its place."""
+    row = _row(rule_id)
+    change = actions.disable_rule if row.enabled else actions.enable_rule
+    change(rule_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    return redirect("rules")
+
+
+@require_POST
+def remove(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Off the table."""
+    row = _row(rule_id)
+    actions.remove_rule(rule_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, f"The rule “{row.name}” is gone.", extra_tags="good")
+    return redirect("rules")
+
+
+@require_POST
+def find(request: HttpRequest) -> HttpResponse:
+    """From a reference to the trial of that study; the newest where several have it."""
+    case = find_studies(request.POST.get("words", ""), limit=1).first()
+    if case is None:
+        messages.error(request, "No study has this reference.", extra_tags="ask")
+        return redirect("rules")
+    return redirect("rules-trial", case.pk)
+
+
+@require_safe
+def trial(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Every rule in force put to a received study: which decides, and why each other does not. Changes nothing."""
+    file = queries.study(case_id)
+    if file is None:
+        raise Http404
+    traits = table.traits(file.case)
+    tried = table.trial(case_id)
+    decided = next((one.rule for one in tried if one.decides), None)
+    shown = [(CONDITION_WORDS[name], getattr(traits, name)) for name in PATTERNS]
+    words = {
+        "case": file.case,
+        "traits": [*shown, ("age", traits.age)],
+        "tried": [{"one": one, "conditions": conditions(one.rule)} for one in tried],
+        "decided": decided,
+        "verdict": VERDICT_WORDS[decided.verdict if decided else Verdict.NORMAL],
+    }
+    return render(request, "operations/trial.html", words)
+
+
+def _row(rule_id: int) -> RoutingRule:
+    found = next((row for row in table.table() if row.pk == rule_id), None)
+    if found is None:
+        raise Http404
+    return found
