@@ -37,7 +37,8 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 class Settings(BaseSettings):
     """What an installation may choose. Every field is the environment variable `VFX_<FIELD>`.
 
-    `accepted_calling_ae_titles` and `allowed_hosts` are comma-separated; an empty accept list accepts every sender.
+    `accepted_calling_ae_titles` and `allowed_hosts` are comma-separated. An accept list that is empty, here and in the
+    pages, accepts every sender on loopback or where `accept_any_sender` says so, and nobody otherwise.
     """
 
     model_config = SettingsConfigDict(env_prefix="VFX_", frozen=True, extra="ignore")
@@ -53,6 +54,25 @@ class Settings(BaseSettings):
     dicom_host: str = "127.0.0.1"
     dicom_port: Annotated[int, Field(ge=0, le=65535)] = 11112
     accepted_calling_ae_titles: Names = ()
+    accept_any_sender: bool = False
+    """Let everybody in while no sender is set up, also where other machines can reach the listener."""
+    called_ae_titles: Names = ()
+    """Titles besides `ae_title` that a caller may ask for; with none of them any title is answered."""
+    listener_processes: Annotated[int, Field(ge=1, le=32)] = 2
+    most_associations: Annotated[int, Field(ge=1, le=1000)] = 25
+    """Open associations in all listener processes together."""
+    most_connections_a_minute: Annotated[int, Field(ge=1)] = 3000
+    """Of one host."""
+    most_object_mb: Annotated[int, Field(ge=1)] = 2048
+    """The largest dataset that is taken, in 10^6 bytes."""
+    idle_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """A peer that says nothing for so long, or does not finish what it began, is cut off."""
+    keep_free_mb: Annotated[int, Field(ge=0)] = 1024
+    """Below this much free space, in 10^6 bytes, nothing more is received until there is space again."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_authorities: Path | None = None
+    """PEM files; with all three the listener speaks only TLS, and with clients whom these authorities vouch for."""
     settle_seconds: Annotated[float, Field(gt=0)] = 60.0
     """A study without a new instance for this long is complete enough to be analysed."""
 
@@ -79,6 +99,8 @@ class Settings(BaseSettings):
     operating_point: Literal["screening", "balanced", "specific"] = "balanced"
     """From which probability of a fracture on a study reaches the worklist (`domain.operating_point`)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["lines", "json"] = "lines"
+    """"json" for a log collector: one JSON object a line."""
 
     @cached_property
     def home(self) -> Path:
@@ -89,6 +111,11 @@ class Settings(BaseSettings):
     def spool_dir(self) -> Path:
         """Where received bytes lie, untouched."""
         return self.home / "spool"
+
+    @property
+    def keep_free(self) -> int:
+        """`keep_free_mb` in bytes, for `Spool`."""
+        return self.keep_free_mb * 1_000_000
 
     @property
     def log_dir(self) -> Path:
