@@ -10,7 +10,8 @@ COARSE_CLASSES = 7
 COARSE_CHANNELS = COARSE_CLASSES + 1 + 1
 FILM_CLASSES = 4
 FILM_CHANNELS = FILM_CLASSES + 1 + 1 + 8
-CLOSE_CHANNELS = 1 + 6
+STRIP_CLASSES = 4
+STRIP_CHANNELS = STRIP_CLASSES + 1 + 2
 
 
 class SectionNet(nn.Module):
@@ -93,14 +94,18 @@ class FilmNet(nn.Module):
         return out
 
 
-class CloseNet(nn.Module):
-    """Second stage on films: one vertebra close up and its surroundings [B, 4, H, W] (both `prepared`, H and W
-    multiples of 16) to [B, 7, H, W]: the logit of this vertebra's body, and the heat of its six points."""
+class StripNet(nn.Module):
+    """Second stage on films: a window along the spine at 1 mm [B, 2, H, W] (`prepared`, H and W multiples of 16) to
+    [B, 7, H, W].
+
+    Channels: 4 tissue logits (background, body, disc, sacrum), 1 centre heat, 2 offsets (row, column) to the body's
+    centre in units of 16 mm.
+    """
 
     def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 16)) -> None:
         super().__init__()
         self.net = BasicUNet(
-            spatial_dims=2, in_channels=4, out_channels=CLOSE_CHANNELS, features=tuple(features),
+            spatial_dims=2, in_channels=2, out_channels=STRIP_CHANNELS, features=tuple(features),
             act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
         )  # fmt: skip
 

@@ -61,11 +61,11 @@ def skin(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = Fal
     levels = {v.name: v.centre for v in trunk.spine.vertebrae}
     grow, belly = trunk.spine.scale * rng.uniform(0.92, 1.15), rng.uniform(0.85, 1.35)
     rows = []
-    for name, up, behind, before, wide in _SKIN:
+    for name, up, behind, before, half in _SKIN:
         at = levels[name] + np.array([0.0, 0.0, up * trunk.spine.scale])
         swell = belly if name in ("L3", "T11") else 0.5 + belly / 2
         rows.append(
-            (at, behind * grow * rng.uniform(0.92, 1.1), before * grow * swell, wide * grow * (0.6 + 0.4 * swell))
+            (at, behind * grow * rng.uniform(0.92, 1.1), before * grow * swell, half * grow * (0.6 + 0.4 * swell))
         )
     z = np.array([row[0][2] for row in rows])[::-1]
     film_z = torch.as_tensor(view.corner[1] - np.arange(view.size[0]) * view.pixel_mm, dtype=torch.float32)
@@ -80,18 +80,18 @@ def skin(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = Fal
     wide = along([row[3] for row in rows])
     middle = along([row[0][0] for row in rows])
     y = view.corner[0] + torch.arange(view.size[1], dtype=torch.float32, device=view.device) * view.pixel_mm
+    across, depth = (2 * y[None] - front - back) / (back - front), wide
     if frontal:
-        rho, depth = (y[None] + middle) / wide, (back - front) / 2
-    else:
-        rho, depth = (2 * y[None] - front - back) / (back - front), wide
-    return 2 * depth * (1 - rho.abs() ** 2.4).clamp_min(0.0) ** 0.5
+        across, depth = (y[None] + middle) / wide, (back - front) / 2
+    thick: Tensor = 2 * depth * (1 - across.abs() ** 2.4).clamp_min(0.0) ** 0.5
+    return thick
 
 
 def lungs(trunk: Trunk, view: View, rng: np.random.Generator) -> Tensor:
     """What the two lungs take away (water mm, negative) [H, W]; each ends below at its own dome."""
     levels = {v.name: v.centre for v in trunk.spine.vertebrae}
     picture = torch.zeros(view.size, device=view.device)
-    chest, scale, air = trunk.chest, trunk.spine.scale, rng.uniform(-0.82, -0.6)
+    chest, scale, air = trunk.chest, trunk.spine.scale, float(rng.uniform(-0.82, -0.6))
     breath = rng.uniform(-25, 30)
     for side in (-1.0, 1.0):
         at = levels["T6"] + np.array([side * 0.5 * chest[0], -0.72 * chest[1] + rng.uniform(0, 14), -5.0])
@@ -109,7 +109,8 @@ def _above(view: View, dome: Array, high: float, half: float) -> Tensor:
     rows = torch.arange(view.size[0], dtype=torch.float32, device=view.device)[:, None]
     cols = torch.arange(view.size[1], dtype=torch.float32, device=view.device)[None]
     edge = row + high / view.pixel_mm * ((cols - col).abs() * view.pixel_mm / half).clamp_max(1.3) ** 2
-    return ((edge - rows) * view.pixel_mm / 2.0 + 0.5).clamp(0, 1)
+    share: Tensor = ((edge - rows) * view.pixel_mm / 2.0 + 0.5).clamp(0, 1)
+    return share
 
 
 def head(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:

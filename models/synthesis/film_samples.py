@@ -1,6 +1,7 @@
-"""Training samples from one synthetic film: parts of the whole at 3 mm, and single vertebrae close up."""
+"""Training samples from one synthetic film: parts of the whole at 3 mm, and windows along the spine at 1 mm."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from models.film_picture import prepared
 from models.synthesis.blocks import LEVELS
 from models.synthesis.film import Film, FilmVertebra
 from models.synthesis.film_detector import COARSE, Exposed, _sampled, draw_exposure, marked
+from models.synthesis.sections import OFFSET_MM
 from models.synthesis.spine import Array
 
 WHOLE_MM = 3.0
@@ -19,12 +21,10 @@ HEAT_SD_PX = 1.8
 OFFSET_PX = 8.0
 CORNERS = (("upper", 0), ("upper", -1), ("lower", 0), ("lower", -1))
 
-CLOSE_SIZE = 80
-CLOSE_DEPTH_PX = 34.0
-"""A close look is scaled so that the body's depth fills about so many pixels."""
-CONTEXT = 2.5
-POINTS = (("upper", 1), ("upper", 6), ("upper", 11), ("lower", 1), ("lower", 6), ("lower", 11))
-POINT_SD_PX = 1.8
+STRIP_MM = 1.0
+STRIP_SIZE = (160, 96)
+STRIP_HEAT_SD_PX = 2.5
+_STRIP_WEIGHT = {"C": 0.25, "T": 1.0, "L": 1.0}
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,16 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Close:
-    """image [4, H, W]: one vertebra and, 2.5 times as wide, its surroundings; own [1, H, W]: share of a pixel in the
-    body; points [6, H, W]: heat at the upper and then lower anterior, middle and posterior points."""
+class Strip:
+    """image [2, H, W] (`prepared`): a window that lies along the spine, at 1 mm; tissue [4, H, W] shares of background,
+    body, disc, sacrum; heat [1, H, W] of body centres; offset [2, H, W] (row, col; units of OFFSET_MM) to the centre of
+    the body, where inside [1, H, W] is 1."""
 
     image: Tensor
-    own: Tensor
-    points: Tensor
+    tissue: Tensor
+    heat: Tensor
+    offset: Tensor
+    inside: Tensor
 
 
 @dataclass(frozen=True)
@@ -176,28 +179,48 @@ def filled(ring: Array, size: tuple[int, int], fine: int = 4) -> Tensor:
     return out
 
 
-def draw_close(exposed: Exposed, rng: np.random.Generator) -> Close:
-    """One vertebra close up, found with the errors of a first stage."""
+def draw_strip(exposed: Exposed, rng: np.random.Generator) -> Strip:
+    """A window along the spine as the second stage sees it, laid with the errors of a first stage."""
     film = exposed.film
+    frame = _strip_frame(film, rng)
+    picture = exposed.patch(*frame.points(), frame.pixel * film.pixel_mm)
+    if rng.random() < 0.4:
+        picture = marked(picture, STRIP_MM, rng)
+    return Strip(prepared(picture), *_strip_truth(film, frame))
+
+
+def _strip_frame(film: Film, rng: np.random.Generator) -> Frame:
     bodies = [v for v in film.vertebrae if v.kind == "body"]
-    weight = np.array([(0.3 if v.name[0] == "C" else 1.0) * (3.0 if v.fracture else 1.0) for v in bodies])
-    v = bodies[int(rng.choice(len(bodies), p=weight / weight.sum()))]
-    frame = _close_frame(v, rng)
-    wide = Frame(frame.middle, frame.pixel * CONTEXT, frame.turn, frame.size)
-    near, around = (exposed.patch(*grid.points(), grid.pixel * film.pixel_mm) for grid in (frame, wide))
-    if rng.random() < 0.3:
-        near = marked(near, 0.8, rng)
-    rows = torch.arange(CLOSE_SIZE, dtype=torch.float32)[:, None].expand(CLOSE_SIZE, CLOSE_SIZE)
-    at = frame.into(np.array([getattr(v, plate)[n] for plate, n in POINTS]))
-    points = torch.stack([_spot(rows, rows.T, point, POINT_SD_PX) for point in at])
-    image = torch.cat([prepared(near), prepared(around)])
-    return Close(image, filled(frame.into(v.outline), frame.size)[None], points)
+    weight = np.array([_STRIP_WEIGHT[v.name[0]] * (2.0 if v.fracture else 1.0) for v in bodies])
+    n = int(rng.choice(len(bodies), p=weight / weight.sum()))
+    above, below = bodies[max(0, n - 2)].centre, bodies[min(len(bodies) - 1, n + 2)].centre
+    turn = float(np.arctan2(-(below - above)[1], (below - above)[0])) + float(np.radians(rng.normal(0, 7)))
+    pixel = STRIP_MM / film.pixel_mm * float(np.exp(rng.normal(0, 0.13)))
+    middle = bodies[n].centre + rng.uniform(-30, 30, 2) * np.array([1.0, 0.5]) / film.pixel_mm
+    return Frame((float(middle[0]), float(middle[1])), pixel, turn, STRIP_SIZE)
 
 
-def _close_frame(v: FilmVertebra, rng: np.random.Generator) -> Frame:
-    along = (v.upper[-1] - v.upper[0] + v.lower[-1] - v.lower[0]) / 2
-    depth = float(np.linalg.norm(along))
-    middle = (v.upper[[0, -1]].mean(0) + v.lower[[0, -1]].mean(0)) / 2 + rng.normal(0, 0.07, 2) * depth
-    turn = float(np.arctan2(along[0], along[1])) + float(np.radians(rng.normal(0, 5)))
-    pixel = depth / CLOSE_DEPTH_PX * float(np.exp(rng.normal(0, 0.09)))
-    return Frame((float(middle[0]), float(middle[1])), pixel, turn, (CLOSE_SIZE, CLOSE_SIZE))
+def _strip_truth(film: Film, frame: Frame) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    height, width = frame.size
+    tissue, heat = torch.zeros(4, height, width), torch.zeros(1, height, width)
+    offset, inside = torch.zeros(2, height, width), torch.zeros(1, height, width)
+    rows = torch.arange(height, dtype=torch.float32)[:, None].expand(height, width)
+    cols = torch.arange(width, dtype=torch.float32)[None].expand(height, width)
+    for upper, lower in pairwise(film.vertebrae):
+        gap = np.concatenate([upper.lower, lower.upper[::-1]])
+        tissue[2] = torch.maximum(tissue[2], filled(frame.into(gap), frame.size))
+    for v in film.vertebrae:
+        own = filled(frame.into(v.outline), frame.size)
+        place = 1 if v.kind == "body" else 3
+        tissue[place] = torch.maximum(tissue[place], own)
+        if v.kind != "body" or float(own.sum()) < 1:
+            continue
+        mine, at = own > 0.5, frame.into(v.centre[None])[0]
+        inside[0][mine] = 1.0
+        offset[0][mine], offset[1][mine] = (float(at[0]) - rows)[mine], (float(at[1]) - cols)[mine]
+        if float(own.sum()) > 40:
+            heat = torch.maximum(heat, _spot(rows, cols, at, STRIP_HEAT_SD_PX))
+    tissue[2] = torch.minimum(tissue[2], 1 - torch.maximum(tissue[1], tissue[3]))
+    tissue[1:] /= tissue[1:].sum(0, keepdim=True).clamp_min(1.0)
+    tissue[0] = 1 - tissue[1:].sum(0)
+    return tissue, heat, offset * (STRIP_MM / OFFSET_MM), inside

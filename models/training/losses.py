@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.networks import COARSE_CLASSES, FILM_CLASSES, FINE_CLASSES
+from models.networks import COARSE_CLASSES, FILM_CLASSES, FINE_CLASSES, STRIP_CLASSES
 from models.training.samples import Sample
 
 HEAT_WEIGHT = 8.0
@@ -61,13 +61,10 @@ def loss(kind: str, out: Tensor, batch: Sample) -> dict[str, Tensor]:
     """The named parts of the loss for a batch of samples of a kind; their sum is trained on."""
     if kind == "film":
         return film_loss(out, batch)
-    if kind == "close":
-        own, points = out.split((1, 6), 1)
-        return own_body_loss(own, batch["own"]) | {"points": heat_loss(points, batch["points"])}
     if kind == "look":
         return own_body_loss(out, batch["own"])
-    if kind == "section":
-        tissue, heat, offset = out.split((FINE_CLASSES, 1, 2), 1)
+    if kind in ("section", "strip"):
+        tissue, heat, offset = out.split((FINE_CLASSES if kind == "section" else STRIP_CLASSES, 1, 2), 1)
         return {
             "tissue": tissue_loss(tissue, batch["tissue"], (BODY, 2, 3)),
             "heat": heat_loss(heat, batch["heat"]),

@@ -11,15 +11,15 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from models.synthesis.blocks import draw_block
 from models.synthesis.film import Film, draw_film
-from models.synthesis.film_samples import draw_close, draw_whole, expose
+from models.synthesis.film_samples import draw_strip, draw_whole, expose
 from models.synthesis.looks import draw_look
 from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
 from models.synthesis.trunk import draw_trunk
 
-PER_TRUNK = {"section": 4, "look": 5, "block": 2, "film": 18, "close": 48}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2, "film": 18, "strip": 36}
 DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
-DRAW_FROM_FILM = {"film": draw_whole, "close": draw_close}
+DRAW_FROM_FILM = {"film": draw_whole, "strip": draw_strip}
 EXPOSURES = 6
 """Each film is exposed so many times; its samples are shared out among them."""
 FRONTAL_RATE = 0.08
@@ -29,8 +29,8 @@ Sample = dict[str, Tensor]
 @dataclass(frozen=True)
 class Task:
     """What is drawn, for which network: "section" (fine), "look" (second look), "block" (coarse), "film" (whole films)
-    or "close" (one vertebra of a film); from which seed, starting where. `films`: a folder where projected films are
-    kept for the next time they are asked for."""
+    or "strip" (windows along the spine on them); from which seed, starting where. `films`: a folder where projected
+    films are kept for the next time they are asked for."""
 
     kind: str
     seed: int

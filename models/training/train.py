@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from models.networks import BlockNet, CloseNet, FilmNet, LookNet, SectionNet
+from models.networks import BlockNet, FilmNet, LookNet, SectionNet, StripNet
 from models.normalise import normalise
 from models.training.losses import loss
 from models.training.samples import PER_TRUNK, Sample, Stream, Task
+from models.training.start import strip_from_section
 
 SAVE_SECONDS = 120.0
 
@@ -39,14 +40,14 @@ PLANS = {
     "look": Plan("look", steps=5200, batch=12, fresh=3, buffer=1500),
     "block": Plan("block", steps=4150, batch=4, fresh=2, buffer=240),
     "film": Plan("film", steps=2400, batch=8, fresh=3, buffer=500),
-    "close": Plan("close", steps=3600, batch=12, fresh=4, buffer=1500),
+    "strip": Plan("strip", steps=2400, batch=8, fresh=3, buffer=1000),
 }
-PREPARED = frozenset({"film", "close"})
+PREPARED = frozenset({"film", "strip"})
 """Kinds whose images need no scaling of Hounsfield units."""
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet,
-                                       "film": FilmNet, "close": CloseNet}  # fmt: skip
+                                       "film": FilmNet, "strip": StripNet}  # fmt: skip
 
 
 def network(kind: str) -> nn.Module:
@@ -110,6 +111,8 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
     checkpoint, device = folder / f"{plan.kind}.ckpt.pt", torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
     net = _laid_out(network(plan.kind).to(device), plan.kind)
+    if plan.kind == "strip":
+        net.load_state_dict(strip_from_section())
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     average, step = Average(net), 0
     if checkpoint.exists():
