@@ -11,7 +11,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from pipelines.steps.dicom_peer import Peer
-from pipelines.steps.line import Line, cut_after, reason_of
+from pipelines.steps.line import Line, cut_after, own_side, reason_of
 from vfx_finder.domain.delivery import PeerAway
 
 MAX_PDU_BYTES = 131_072
@@ -32,6 +32,7 @@ def associated(
     """
     association = _open(peer, contexts, (handlers, roles))
     if not association.is_established and not association.rejected_contexts:
+        _hang_up(association)
         raise PeerAway(_why_not_let_in(association, peer))
     try:
         yield association
@@ -39,11 +40,19 @@ def associated(
         if association.is_established:
             with cut_after(peer.patience.connect_s + GRACE_S, connection_of(association)):
                 association.release()
+        _hang_up(association)
 
 
 def connection_of(association: Association) -> Line:
     """The connection of an association, for whoever may have to cut it."""
     return lambda: getattr(association.dul.socket, "socket", None)
+
+
+def _hang_up(association: Association) -> None:
+    """Close what pynetdicom leaves open where an association did not end in peace."""
+    line = connection_of(association)()
+    if line is not None:
+        line.close()
 
 
 def _open(peer: Peer, contexts: Sequence[PresentationContext], more: tuple[Handlers, Roles]) -> Association:
@@ -62,6 +71,7 @@ def _open(peer: Peer, contexts: Sequence[PresentationContext], more: tuple[Handl
             evt_handlers=list(handlers),
             ext_neg=list(roles),
             tls_args=(peer.tls, peer.host) if peer.tls else None,
+            bind_address=own_side(peer.host, peer.port),
         )
     except OSError as error:
         raise PeerAway(f"The archive cannot be reached: {reason_of(error)}.") from None

@@ -3,38 +3,36 @@
 Every call ends: each wait has a limit, and a peer that stops reading in mid-object has its connection cut.
 """
 
-import logging
-import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, _config, evt
+from pynetdicom import build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
     Verification,
 )
 
+from pipelines.steps.association import GRACE_S, associated, connection_of
 from pipelines.steps.dicom_peer import OUT_OF_RESOURCES, SUCCESS, Peer, is_hopeless, is_stored, words_for
-from pipelines.steps.line import cut_after, reason_of
+from pipelines.steps.line import cut_after
 from vfx_finder.dicom.commitment import proof_of, request
 from vfx_finder.domain.delivery import Answer, PeerAway, Proof
 from vfx_finder.domain.errors import Retry, Unreadable
 
-MAX_PDU_BYTES = 131_072
-UNCOMPRESSED = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+"""The transfer syntaxes that everybody converts between."""
+
 REQUEST_COMMITMENT = 1
 """Action Type ID, DICOM PS3.4 section J.3.2."""
-GRACE_S = 5.0
-"""Beyond a limit that pynetdicom keeps itself, before the connection is cut."""
-
-Handlers = list[evt.EventHandlerType]
 
 
 class Sendable(Protocol):
@@ -94,8 +92,8 @@ def ask_commitment(
         came.set()
         return SUCCESS, None
 
-    contexts = [(str(StorageCommitmentPushModel), UNCOMPRESSED)]
-    with _associated(peer, contexts, peer.patience.answer_s, [(evt.EVT_N_EVENT_REPORT, on_report)]) as association:
+    contexts = _offered(StorageCommitmentPushModel, PLAIN)
+    with associated(peer, contexts, [(evt.EVT_N_EVENT_REPORT, on_report)]) as association:
         if not association.accepted_contexts:
             raise Retry("The archive does not offer storage commitment.")
         with _cut_after(association, peer.patience.answer_s + GRACE_S):
@@ -118,11 +116,11 @@ def try_out(peer: Peer, wanted: Sequence[tuple[str, str]], *, commitment: bool) 
 
     Raises `PeerAway`, or `Retry` where the echo fails or something that is wanted would be refused.
     """
-    classes = [(str(Verification), UNCOMPRESSED)]
-    classes += [(uid, UNCOMPRESSED) for uid in sorted({uid for _, uid in wanted})]
-    classes += [(str(StorageCommitmentPushModel), UNCOMPRESSED)] if commitment else []
+    classes = [str(Verification), *sorted({uid for _, uid in wanted})]
+    classes += [str(StorageCommitmentPushModel)] if commitment else []
+    contexts = [context for uid in classes for context in _offered(uid, PLAIN)]
     began = time.monotonic()
-    with _associated(peer, classes, peer.patience.answer_s) as association:
+    with associated(peer, contexts) as association:
         taken = {str(one.abstract_syntax) for one in association.accepted_contexts}
         echo = _echo(association, peer.patience.answer_s) if str(Verification) in taken else "does not offer C-ECHO"
     took = f"{(time.monotonic() - began) * 1000:.0f} ms"
@@ -148,9 +146,10 @@ def _echo(association: Association, limit_s: float) -> str:
 def _store_by_one_association(peer: Peer, objects: Sequence[Sendable]) -> tuple[Answer, ...]:
     """Answers until the association ends or the peer is full; fewer than objects then, but at least one."""
     answers: list[Answer] = []
-    contexts = [(uid, _syntaxes(objects, uid)) for uid in sorted({one.SOPClassUID for one in objects})]
+    classes = sorted({one.SOPClassUID for one in objects})
+    contexts = [context for uid in classes for context in _offered(uid, _syntaxes(objects, uid))]
     longest = max(peer.patience.for_bytes(_weight(one.dataset)) for one in objects)
-    with _associated(peer, contexts, longest) as association:
+    with associated(_patient(peer, longest), contexts) as association:
         if not association.accepted_contexts:
             return tuple(_untaken(one) for one in objects)
         for one in objects:
@@ -199,8 +198,7 @@ def _is_full(answer: Answer) -> bool:
 def _syntaxes(objects: Sequence[Sendable], SOPClassUID: str) -> list[str]:
     """How objects of this class may travel: uncompressed ones either way, compressed ones as they are."""
     own = {str(one.dataset.file_meta.TransferSyntaxUID) for one in objects if one.SOPClassUID == SOPClassUID}
-    plain = {str(each) for each in UNCOMPRESSED}
-    return sorted(own - plain) + [str(each) for each in UNCOMPRESSED]
+    return [*sorted(own - set(PLAIN)), *PLAIN]
 
 
 def _weight(dataset: Dataset) -> int:
@@ -208,79 +206,14 @@ def _weight(dataset: Dataset) -> int:
     return sum(len(dataset[name].value) for name in ("PixelData", "EncapsulatedDocument") if name in dataset)
 
 
-@contextmanager
-def _associated(
-    peer: Peer, contexts: Sequence[tuple[str, Sequence[str]]], answer_s: float, handlers: Handlers | None = None
-) -> Iterator[Association]:
-    """An open association, released at the end of the block; it may have no accepted context.
-
-    Raises `PeerAway`, with the reason in words, where there is none to be had.
-    """
-    entity = _entity(peer, contexts, answer_s)
-    association = _open(entity, peer, handlers)
-    if not association.is_established and not association.rejected_contexts:
-        raise PeerAway(_why_not_let_in(association, peer))
-    try:
-        yield association
-    finally:
-        if association.is_established:
-            with _cut_after(association, peer.patience.connect_s + GRACE_S):
-                association.release()
+def _offered(SOPClassUID: str, syntaxes: Sequence[str]) -> list[PresentationContext]:
+    """One context for each syntax: an acceptor picks one of a context, and we may need either."""
+    return [build_context(SOPClassUID, syntax) for syntax in syntaxes]
 
 
-def _entity(peer: Peer, contexts: Sequence[tuple[str, Sequence[str]]], answer_s: float) -> AE:
-    _quieten_library()
-    entity = AE(ae_title=peer.calling)
-    entity.connection_timeout = entity.acse_timeout = peer.patience.connect_s
-    entity.dimse_timeout = entity.network_timeout = answer_s
-    for sop_class, syntaxes in contexts:
-        # One context for each syntax: an acceptor picks one of a context, and we may need either.
-        for syntax in syntaxes:
-            entity.add_requested_context(sop_class, [syntax])
-    return entity
-
-
-def _open(entity: AE, peer: Peer, handlers: Handlers | None) -> Association:
-    try:
-        return entity.associate(
-            peer.host,
-            peer.port,
-            ae_title=peer.called,
-            max_pdu=MAX_PDU_BYTES,
-            evt_handlers=handlers or [],
-            tls_args=(peer.tls, peer.host) if peer.tls else None,
-        )
-    except OSError as error:
-        raise PeerAway(f"The archive cannot be reached: {reason_of(error)}.") from None
-
-
-def _why_not_let_in(association: Association, peer: Peer) -> str:
-    if association.is_rejected:
-        said = getattr(association.acceptor.primitive, "reason_str", "") or "no reason given"
-        return f"The archive rejected the association: {said[:1].lower()}{said[1:]}."
-    return _diagnosis(peer)
-
-
-def _diagnosis(peer: Peer) -> str:
-    """Why a connection came to nothing, found by knocking once more: pynetdicom keeps the reason to itself."""
-    limit = peer.patience.connect_s
-    try:
-        with socket.create_connection((peer.host, peer.port), timeout=limit) as line:
-            if peer.tls:
-                peer.tls.wrap_socket(line, server_hostname=peer.host).close()
-    except OSError as error:
-        return f"The archive cannot be reached: {reason_of(error)}."
-    return "The archive took the connection, but did not answer the request for an association."
+def _patient(peer: Peer, answer_s: float) -> Peer:
+    return replace(peer, patience=replace(peer.patience, answer_s=answer_s))
 
 
 def _cut_after(association: Association, seconds: float) -> AbstractContextManager[None]:
-    return cut_after(seconds, lambda: getattr(association.dul.socket, "socket", None))
-
-
-def _quieten_library() -> None:
-    """What it logs may quote data sets, that is patients."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-    library = logging.getLogger("pynetdicom")
-    library.setLevel(logging.CRITICAL)
-    library.propagate = False
+    return cut_after(seconds, connection_of(association))

@@ -1,0 +1,151 @@
+"""Archives that answer as a test wants: full, choosy, silent, broken; and one that is DCMTK's."""
+
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
+
+from tests.support.peers import peer
+from vfx_finder.dicom.sop_classes import sop_class_of
+from vfx_finder.domain.delivered import Kind
+
+LOOPBACK = "127.0.0.1"
+TITLE = "ARCHIVE"
+
+
+@dataclass
+class Archive:
+    """A small archive. Change its fields while it runs, and it behaves so from then on.
+
+    `statuses`: C-STORE status by SOP Class, 0x0000 for others. `hang_up_on`: SOP Instance UIDs at which it breaks off.
+    `commits`: "at-once" by the same association, "never" without an answer, "no" as failed with 0x0112.
+    """
+
+    port: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    hang_up_on: set[str] = field(default_factory=set)
+    commits: str = "at-once"
+    stored: list[str] = field(default_factory=list)
+    asked: list[Dataset] = field(default_factory=list)
+    slow_s: float = 0.0
+
+    def on_store(self, event: evt.Event) -> int:
+        time.sleep(self.slow_s)
+        request = event.request
+        if request.AffectedSOPInstanceUID in self.hang_up_on:
+            event.assoc.abort()
+            return 0x0110
+        status = self.statuses.get(str(request.AffectedSOPClassUID), 0x0000)
+        if status in (0x0000, 0xB000):
+            self.stored.append(str(request.AffectedSOPInstanceUID))
+        return status
+
+    def on_action(self, event: evt.Event) -> tuple[int, None]:
+        asked = event.action_information
+        self.asked.append(asked)
+        if self.commits in ("at-once", "no"):
+            threading.Thread(target=self._report, args=(event.assoc, asked), daemon=True).start()
+        return 0x0000, None
+
+    def _report(self, association, asked: Dataset) -> None:
+        time.sleep(0.05)
+        association.send_n_event_report(
+            report_of(asked, failing=self.commits == "no"),
+            2 if self.commits == "no" else 1,
+            StorageCommitmentPushModel,
+            "1.2.840.10008.1.20.1.1",
+        )
+
+
+def report_of(asked: Dataset, *, failing: bool = False) -> Dataset:
+    """The N-EVENT-REPORT's information that answers this request (PS3.4 table J.3-2)."""
+    report = Dataset()
+    report.TransactionUID = asked.TransactionUID
+    items = [_item(item, failing) for item in asked.ReferencedSOPSequence]
+    setattr(report, "FailedSOPSequence" if failing else "ReferencedSOPSequence", Sequence(items))
+    return report
+
+
+def _item(asked: Dataset, failing: bool) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = asked.ReferencedSOPClassUID
+    item.ReferencedSOPInstanceUID = asked.ReferencedSOPInstanceUID
+    if failing:
+        item.FailureReason = 0x0112
+    return item
+
+
+@contextmanager
+def archive(
+    kinds: tuple[Kind, ...] = tuple(Kind), port: int = 0, only: str = "", tls: ssl.SSLContext | None = None
+) -> Iterator[Archive]:
+    """A running archive that takes these kinds; `only` is the one calling AE title that it lets in."""
+    here = Archive()
+    entity = AE(ae_title=TITLE)
+    entity.require_calling_aet = [only] if only else []
+    entity.add_supported_context(Verification)
+    # Both roles, so that it may report by the association that asked.
+    entity.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
+    for kind in kinds:
+        entity.add_supported_context(sop_class_of(kind))
+    server = entity.start_server(
+        (LOOPBACK, port),
+        block=False,
+        ssl_context=tls,
+        evt_handlers=[(evt.EVT_C_STORE, here.on_store), (evt.EVT_N_ACTION, here.on_action)],
+    )
+    here.port = server.server_address[1]
+    try:
+        yield here
+    finally:
+        entity.shutdown()
+
+
+@contextmanager
+def dcmtk_archive(folder: Path) -> Iterator[int]:
+    """DCMTK's storescp, storing into this folder; its port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [peer("storescp"), "--output-directory", folder, "--aetitle", TITLE, "+xa", "-pm", str(port)]
+    process = subprocess.Popen(command, env=os.environ | {"TCP_NODELAY": "1"})
+    try:
+        _await_port(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def silent_peer() -> Iterator[int]:
+    """Takes connections and never says a word; its port."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has at this moment."""
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int) -> None:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
+            return
+        except OSError:
+            assert time.monotonic() < until, "the archive did not start"
+            time.sleep(0.05)
