@@ -8,10 +8,14 @@ from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.referral import NOTHING_KNOWN, Circumstances, Hold, Route, Tier, is_new, tier
 from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
 from vfx_finder.domain.spine import Level
+from vfx_finder.ledger.hospital import latest_correction
+from vfx_finder.ledger.identities import of_patient, surviving
 from vfx_finder.ledger.models import Case, Referral, SignedReview
 from vfx_finder.ledger.models.referral import OPEN
 
 Grades = dict[Level, int]
+
+_DETAILS = ("PatientName", "PatientBirthDate", "PatientSex")
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ def open_or_join(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival,
 
 
 def _same_patient(case: Case) -> Q:
-    return Q(IssuerOfPatientID=case.IssuerOfPatientID, PatientID=case.PatientID)
+    """Under any of the numbers that the hospital has merged; nobody without a number."""
+    return of_patient(case.PatientID, case.IssuerOfPatientID)
 
 
 def _referrals_of(case: Case) -> QuerySet[Referral]:
-    return Referral.objects.filter(_same_patient(case)) if case.PatientID else Referral.objects.none()
+    return Referral.objects.filter(_same_patient(case))
 
 
 def _referred_before(case: Case, signed: SignedReview) -> Grades:
@@ -69,11 +74,7 @@ def _open(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: A
         case=case,
         review=signed,
         earlier=_referrals_of(case).order_by("-opened_at").first(),
-        PatientID=case.PatientID,
-        IssuerOfPatientID=case.IssuerOfPatientID,
-        PatientName=case.PatientName,
-        PatientBirthDate=case.PatientBirthDate,
-        PatientSex=case.PatientSex,
+        **_person(case),
         age=arrival.age,
         tier=tier(reached, arrival.known),
         hold=arrival.hold or "",
@@ -84,6 +85,16 @@ def _open(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: A
     )
     tell(act, "referred", case, {"tier": referral.tier, "hold": referral.hold}, referral=referral)
     return referral
+
+
+def _person(case: Case) -> dict[str, str]:
+    """Who the patient is by the study's headers and what the hospital has said since: number, name, birth date, sex."""
+    corrected = latest_correction(case)
+    person = {name: getattr(corrected, name, "") or getattr(case, name) for name in _DETAILS}
+    if not case.PatientID.strip():
+        return person
+    now = surviving(case.PatientID, case.IssuerOfPatientID)
+    return person | {"PatientID": now.PatientID, "IssuerOfPatientID": now.IssuerOfPatientID}
 
 
 def _escalate(

@@ -18,6 +18,7 @@ from vfx_finder.domain.referral import (
     eligibility,
 )
 from vfx_finder.domain.roles import Permission
+from vfx_finder.ledger.hospital import death_of
 from vfx_finder.ledger.models import Referral, ReferralNote
 
 OLDEST = 120
@@ -25,10 +26,14 @@ OLDEST = 120
 
 
 def move(referral_id: int, there: ReferralState, actor: Actor, now: datetime) -> Referral:
-    """Take a referral one step along the pathway. Raises `WrongState` where there is no such step, or a hold."""
+    """Take a referral one step along the pathway. Raises `WrongState` where there is no such step, a hold, or where
+    the patient is reported dead."""
     act = _nurse(actor, now)
     with transaction.atomic():
-        return _go(_locked(referral_id), there, act)
+        referral = _locked(referral_id)
+        if death_of(referral.PatientID, referral.IssuerOfPatientID) is not None:
+            raise WrongState("The hospital reports that this patient has died: the referral can only be closed.")
+        return _go(referral, there, act)
 
 
 def close(referral_id: int, reason: CloseReason, actor: Actor, now: datetime, *, detail: str = "") -> Referral:

@@ -21,7 +21,6 @@ class Remark(StrEnum):
 
     # listed
     UNREADABLE = "unreadable"
-    NO_PATIENT = "no-patient"
     COULD_NOT_APPLY = "could-not-apply"
     TWO_OPEN_REFERRALS = "two-open-referrals"
     UNMERGED = "unmerged"
@@ -63,7 +62,6 @@ _NOT_USED = frozenset(
 
 _LABELS: dict[Remark, str] = {
     Remark.UNREADABLE: "Could not be read: have the sender mend it",
-    Remark.NO_PATIENT: "Names no patient number",
     Remark.COULD_NOT_APPLY: "Could not be applied: try again; if that fails, it is a defect",
     Remark.TWO_OPEN_REFERRALS: "Merged patients both have an open referral: the nurse closes one as a duplicate",
     Remark.UNMERGED: "Takes a merge back or links patients: check the referrals of both by hand",

@@ -25,6 +25,12 @@ VERB_WORDS: Mapping[str, str] = {
     "moved": "Moved along the pathway",
     "noted": "Note written",
     "age-answered": "Age answered",
+    "patient-corrected": "The hospital corrected the patient's details",
+    "patient-merged": "The hospital merged two patient records into this one",
+    "merged-two-open": "The hospital merged two patients who both have an open referral",
+    "patient-died": "The hospital reports that the patient has died",
+    "patient-alive": "The hospital took back that the patient has died",
+    "report-received": "Radiology report received",
     "delivery-asked": "Result to be sent",
     "delivery-stored": "Result stored by the archive",
     "delivery-proven": "Result delivered",
@@ -68,6 +74,8 @@ def _words(event: Told) -> str:
     extra = [_plain(detail[key]) for key in ("state", "reason") if detail.get(key)]
     extra += [Route(detail["route"]).label] if detail.get("route") else []
     extra += _since(detail)
+    extra += [detail["fields"]] if detail.get("fields") else []
+    extra += [written_date(detail["deceased_on"])] if detail.get("deceased_on") else []
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
     return f"{said}: {', '.join(extra)}" if extra else said

@@ -136,7 +136,16 @@ def read(content: bytes) -> Message:
     """The message in these bytes. Raises `Unreadable`, in words for its sender, for anything that is not HL7 v2."""
     delimiters = _delimiters(content)
     codec = _codec(content, delimiters)
-    lines = [line for line in _SEGMENT_ENDS.split(decoded(content, codec)) if line.strip()]
+    return _message(decoded(content, codec), delimiters, codec)
+
+
+def reread(text: str) -> Message:
+    """The message in text that was decoded before, whatever its MSH-18 names. Raises `Unreadable` as `read`."""
+    return _message(text, _delimiters(text.encode()), "utf-8")
+
+
+def _message(text: str, delimiters: Delimiters, codec: str) -> Message:
+    lines = [line for line in _SEGMENT_ENDS.split(text) if line.strip()]
     return Message(tuple(_segment(line, delimiters, codec) for line in lines))
 
 

@@ -9,6 +9,7 @@ from django.db.models import F
 from vfx_finder.domain.age import parse_date
 from vfx_finder.domain.seen import SeenVertebra, seen
 from vfx_finder.ledger.documents import analysis_of, decisions_of
+from vfx_finder.ledger.identities import of_patient
 from vfx_finder.ledger.models import AnalysisRecord, Case
 
 
@@ -25,8 +26,8 @@ class EarlierStudy:
 
 
 def earlier_study(case: Case) -> EarlierStudy | None:
-    """The study of the same PatientID and issuer, and of the same modality, with the latest earlier StudyDate of those
-    whose present analysis found a spine.
+    """The study of the same patient, also under a merged number, and of the same modality, with the latest earlier
+    StudyDate of those whose present analysis found a spine.
 
     None without a PatientID or a StudyDate, and where the images of either study name different patients: nobody is
     compared with somebody else.
@@ -47,12 +48,8 @@ def model_names(record: AnalysisRecord) -> frozenset[tuple[str, str]]:
 
 
 def _newest_first(case: Case, today: date) -> Iterable[tuple[int, date]]:
-    same = Case.objects.filter(
-        PatientID=case.PatientID,
-        IssuerOfPatientID=case.IssuerOfPatientID,
-        Modality=case.Modality,
-        patient_conflict=False,
-    )
+    mine = of_patient(case.PatientID, case.IssuerOfPatientID)
+    same = Case.objects.filter(mine, Modality=case.Modality, patient_conflict=False)
     dated = ((pk, parse_date(sent)) for pk, sent in same.exclude(pk=case.pk).values_list("pk", "StudyDate"))
     before = [(taken_on, pk) for pk, taken_on in dated if taken_on and taken_on < today]
     return ((pk, taken_on) for taken_on, pk in sorted(before, reverse=True))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from vfx_finder.domain.finding import Analysis
@@ -13,6 +13,7 @@ from vfx_finder.domain.operating_point import OperatingPoint
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.documents import Document, analysis_of, level_of, operating_point_of
+from vfx_finder.ledger.identities import of_patient
 from vfx_finder.ledger.models import (
     AnalysisRecord,
     AuditEvent,
@@ -176,7 +177,7 @@ def referral(referral_id: int, today: date) -> ReferralFile | None:
     row = found.filter(pk=referral_id).first()
     if row is None:
         return None
-    same = Q(PatientID=row.PatientID, IssuerOfPatientID=row.IssuerOfPatientID) & ~Q(PatientID="")
+    same = of_patient(row.PatientID, row.IssuerOfPatientID)
     of_study = study(row.case_id)
     assert of_study is not None  # a foreign key guarantees it
     limits = {state: due_date(state, row.diagnosed_on) for state in ReferralState}

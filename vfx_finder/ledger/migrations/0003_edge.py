@@ -740,4 +740,15 @@ class Migration(migrations.Migration):
                 name="sender_port_is_one",
             ),
         ),
+        migrations.AddField(model_name="hospitalmessage", name="looked_at", field=models.DateTimeField(null=True)),
+        migrations.AddField(
+            model_name="hospitalmessage", name="looked_by", field=models.CharField(blank=True, max_length=256)
+        ),
+        migrations.RemoveConstraint(model_name="patientchange", name="change_kind_known"),
+        migrations.AddConstraint(
+            model_name="patientchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["corrected", "merged", "died", "alive"])), name="change_kind_known"
+            ),
+        ),
     ]

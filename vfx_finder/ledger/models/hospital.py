@@ -7,7 +7,8 @@ from django.db.models import Q
 class HospitalMessage(models.Model):
     """One HL7 v2 message exactly as received, and what was done with it; nothing is dropped.
 
-    `outcome`: "applied", "listed" (a person must look) or "not-used" (a kind that nothing here needs).
+    `outcome` is a `domain.hospital.Outcome`; `reason` a `domain.hospital.Remark`, for an unreadable message with what
+    is wrong after a colon. `looked_at` and `looked_by` say who put a listed message aside.
     """
 
     received_at = models.DateTimeField()
@@ -18,6 +19,8 @@ class HospitalMessage(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     outcome = models.CharField(max_length=16)
     reason = models.CharField(max_length=256, blank=True)
+    looked_at = models.DateTimeField(null=True)
+    looked_by = models.CharField(max_length=256, blank=True)
 
     class Meta:
         ordering = ["-received_at", "-pk"]
@@ -58,14 +61,14 @@ class RadiologyReport(models.Model):
 
 
 class PatientChange(models.Model):
-    """Something the patient administration system said of a patient: corrected, merged into another, died.
+    """Something the patient administration system said of a patient: corrected, merged into another, died, or not.
 
     `PatientID` is the surviving identity; `earlier_id` the one merged into it. `deceased_on` is set for a death.
     """
 
     message = models.ForeignKey(HospitalMessage, on_delete=models.PROTECT, related_name="changes")
     kind = models.CharField(max_length=16)
-    """"corrected", "merged" or "died"."""
+    """"corrected", "merged", "died", or "alive": a death taken back."""
     PatientID = models.CharField(max_length=256)
     IssuerOfPatientID = models.CharField(max_length=256, blank=True)
     earlier_id = models.CharField(max_length=256, blank=True)
@@ -81,7 +84,9 @@ class PatientChange(models.Model):
         ordering = ["received_at", "pk"]
         indexes = [models.Index(fields=["IssuerOfPatientID", "PatientID"]), models.Index(fields=["earlier_id"])]
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=["corrected", "merged", "died"]), name="change_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["corrected", "merged", "died", "alive"]), name="change_kind_known"
+            ),
             models.CheckConstraint(condition=~Q(kind="merged") | ~Q(earlier_id=""), name="merge_names_both"),
         ]
 

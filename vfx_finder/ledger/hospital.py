@@ -1,0 +1,68 @@
+"""Named questions about what the hospital's other systems told us. Nothing here writes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Q, QuerySet
+
+from vfx_finder.domain.hospital import Outcome
+from vfx_finder.domain.identity import PatientRef
+from vfx_finder.ledger.identities import any_of, numbers_of, numbers_of_each, of_patient
+from vfx_finder.ledger.models import Case, HospitalMessage, PatientChange, RadiologyReport, Referral
+from vfx_finder.ledger.models.referral import OPEN
+
+LIFE = ("died", "alive")
+
+
+@dataclass(frozen=True)
+class Death:
+    """The hospital's word that a patient has died. `on` is the day, None where it did not say."""
+
+    on: date | None
+    told: PatientChange
+
+
+def death_of(PatientID: str, IssuerOfPatientID: str = "") -> Death | None:
+    """What the hospital last said of this patient's death, under any of their numbers; None where they live."""
+    said = PatientChange.objects.filter(of_patient(PatientID, IssuerOfPatientID), kind__in=LIFE)
+    newest = said.order_by("received_at", "pk").last()
+    return Death(newest.deceased_on, newest) if newest is not None and newest.kind == "died" else None
+
+
+def reported_dead(referrals: Iterable[Referral]) -> dict[int, Death]:
+    """By referral: those whose patient the hospital says has died."""
+    refs = {row.pk: PatientRef(row.PatientID, row.IssuerOfPatientID) for row in referrals if row.PatientID}
+    numbers = numbers_of_each(refs.values())
+    every = [number.PatientID for several in numbers.values() for number in several]
+    said = PatientChange.objects.filter(PatientID__in=every, kind__in=LIFE).order_by("received_at", "pk")
+    told = [(PatientRef(one.PatientID, one.IssuerOfPatientID), one) for one in said]
+    newest = {pk: [one for ref, one in told if ref in numbers[mine]][-1:] for pk, mine in refs.items()}
+    return {pk: Death(one.deceased_on, one) for pk, last in newest.items() for one in last if one.kind == "died"}
+
+
+def other_open(referral: Referral) -> Referral | None:
+    """Another open referral of the same patient: a merge brought two together, and a person must close one."""
+    mine = of_patient(referral.PatientID, referral.IssuerOfPatientID)
+    return Referral.objects.filter(OPEN).filter(mine).exclude(pk=referral.pk).first()
+
+
+def reports_of(case: Case) -> list[RadiologyReport]:
+    """The radiology department's reports of this study, newest first: of the same patient, and by StudyInstanceUID or
+    accession number. Another patient's report is never among them."""
+    by_number = Q(AccessionNumber=case.AccessionNumber) if case.AccessionNumber else Q(pk__in=())
+    found = RadiologyReport.objects.filter(Q(StudyInstanceUID=case.StudyInstanceUID) | by_number)
+    mine = found.filter(of_patient(case.PatientID, case.IssuerOfPatientID))
+    return list(mine.order_by("-received_at", "-pk"))
+
+
+def messages_to_look_at(limit: int = 500) -> QuerySet[HospitalMessage]:
+    """Messages that wait for a person, newest first."""
+    return HospitalMessage.objects.filter(outcome=Outcome.LISTED, looked_at__isnull=True)[:limit]
+
+
+def latest_correction(case: Case) -> PatientChange | None:
+    """What the hospital corrected of this study's patient after the study began to arrive, None where nothing."""
+    mine = any_of(numbers_of(case.PatientID, case.IssuerOfPatientID))
+    said = PatientChange.objects.filter(mine, kind="corrected", received_at__gt=case.received_at)
+    return said.order_by("received_at", "pk").last()
