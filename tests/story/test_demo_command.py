@@ -1,5 +1,6 @@
 """`vfx-finder demo` and the system that `up` runs: everything starts, six studies come in, everything ends."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from vfx_finder import embedded_postgres
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 240
+TALKATIVE = {"VFX_LOG_LEVEL": "DEBUG", "VFX_LOG_FORMAT": "json"}
+PATIENTS = ("DEMO-", "Synthetic", "Sixty Eight", "19580301")
+"""What the headers of the six studies say of their patients (`quick_demo.six_tiny_studies`)."""
 
 
 def quick_demo(folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -19,7 +23,7 @@ def quick_demo(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=environment | {"VFX_DATA_DIR": str(folder), "COLUMNS": "160"},
+        env=environment | {"VFX_DATA_DIR": str(folder), "COLUMNS": "160", **TALKATIVE},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -38,6 +42,18 @@ def test_six_studies_come_in_by_dicom_and_the_address_is_said_last(tmp_path: Pat
     assert [f"Sign in as {role}" in done.stdout for role in ("radiologist", "nurse", "operator")] == [True] * 3
     assert (tmp_path / "answers").read_text().split() == ["start", "end"] * 6
     assert not embedded_postgres.answers(embedded_postgres.address(tmp_path / "demo" / "postgres"))
+    then_every_study_is_traced_and_no_patient_named(tmp_path / "demo" / "logs", done.stderr)
+
+
+def then_every_study_is_traced_and_no_patient_named(logs: Path, console: str) -> None:
+    """Even at DEBUG: the logs of every part follow a study by its reference, and hold nothing of a patient."""
+    said = {path.stem: path.read_text() for path in logs.glob("*.log")}
+    assert {"listener", "worker", "web"} <= set(said)
+    events = [json.loads(line) for line in said["worker"].splitlines() if line.startswith("{")]
+    analysed = {event["correlation_id"] for event in events if event["event"] == "analysed"}
+    assert len(analysed) == 6
+    everything = console + "".join(said.values())
+    assert [name for name in PATIENTS if name in everything] == []
 
 
 def test_a_demo_leaves_somebody_elses_data_alone(tmp_path: Path) -> None:
