@@ -73,8 +73,22 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     tls_client_authorities: Path | None = None
     """PEM files; with all three the listener speaks only TLS, and with clients whom these authorities vouch for."""
+    tls_peer_authorities: Path | None = None
+    """A PEM file: who vouches for the systems that results are sent to; without it those of `tls_client_authorities`,
+    without these the operating system's."""
     settle_seconds: Annotated[float, Field(gt=0)] = 60.0
     """A study without a new instance for this long is complete enough to be analysed."""
+
+    delivery_wait_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """After a failed delivery, doubled each time up to an hour."""
+    delivery_tries: Annotated[int, Field(ge=1)] = 48
+    """After so many a result is a dead letter, for a person; with the waits above that is two days."""
+    commitment_wait_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long storage commitment is waited for before it is asked for again; doubled each time."""
+    uid_root: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=34)] = "2.25"
+    """Under which the UIDs of result objects are made."""
+    institution: Annotated[str, Field(max_length=64)] = ""
+    """The organisation for which radiologists sign; stands in the reports."""
 
     hl7_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Where HL7 v2 messages of the hospital's other systems are heard (MLLP); without it they are not heard."""

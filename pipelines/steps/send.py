@@ -154,7 +154,7 @@ def _store_by_one_association(peer: Peer, objects: Sequence[Sendable]) -> tuple[
             return tuple(_untaken(one) for one in objects)
         for one in objects:
             answers.append(_store_one(association, one, peer.patience.for_bytes(_weight(one.dataset))))
-            if _is_full(answers[-1]) or not association.is_established:
+            if _is_full(answers[-1]) or _is_over(answers[-1]):
                 break
     return tuple(answers)
 
@@ -193,6 +193,11 @@ def _unsent(one: Sendable, words: str, *, hopeless: bool = False) -> Answer:
 
 def _is_full(answer: Answer) -> bool:
     return answer.status is not None and answer.status in OUT_OF_RESOURCES
+
+
+def _is_over(answer: Answer) -> bool:
+    """Whether no answer came: the association is gone, or will be in a moment."""
+    return answer.status is None and not answer.hopeless
 
 
 def _syntaxes(objects: Sequence[Sendable], SOPClassUID: str) -> list[str]:

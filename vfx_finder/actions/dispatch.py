@@ -220,14 +220,15 @@ def _write_proof(row: Delivery, proof: Proof, now: datetime) -> None:
 
 
 def _arrived(row: Delivery, words: str, act: Act) -> None:
-    asks = row.destination.commitment and row.destination.protocol == Protocol.DICOM
+    asks = row.destination.commitment and row.destination.protocol == Protocol.DICOM and _objects(row).exists()
     _move(row, DeliveryState.SENT if asks else DeliveryState.PROVEN, words, act)
 
 
 def _all_well(row: Delivery) -> str:
     if not Protocol(row.destination.protocol).carries_objects:
         return "Accepted."
-    return f"Stored: {_objects(row).exclude(stored_at=None).count()} objects."
+    stored = _objects(row).exclude(stored_at=None).count()
+    return f"Stored: {stored} objects." if stored else "This result has no object of the kinds that are sent here."
 
 
 def _worst(refused: Sequence[Answer]) -> str:

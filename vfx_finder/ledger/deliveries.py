@@ -75,11 +75,16 @@ def tries_wanted() -> list[Destination]:
 
 @dataclass(frozen=True)
 class Content:
-    """What the objects of a delivery are made of: where the study's files lie in the spool, and what is said of it."""
+    """What the objects of a delivery are made of: where the study's files lie in the spool, and what is said of it.
+
+    `analysed_at` is when; `supersedes`: this destination has got a preliminary result of the same analysis.
+    """
 
     paths: tuple[str, ...]
     analysis: Analysis
     review: Review | None
+    analysed_at: datetime
+    supersedes: bool = False
 
 
 def content(delivery: Delivery) -> Content:
@@ -90,6 +95,8 @@ def content(delivery: Delivery) -> Content:
         paths=tuple(kept.values_list("path", flat=True)),
         analysis=analysis_of(record.document, record.picture_png, record.reformat),
         review=Review(decisions_of(signed.document), signed.signed_name, signed.signed_at) if signed else None,
+        analysed_at=record.created_at,
+        supersedes=_got_preliminary(delivery),
     )
 
 
@@ -105,6 +112,14 @@ def to_commit(delivery: Delivery) -> list[tuple[str, str]]:
         delivery=delivery, committed_at=None, stored_at__isnull=False
     ).values_list("SOPClassUID", "SOPInstanceUID")
     return list(lacking)
+
+
+def _got_preliminary(delivery: Delivery) -> bool:
+    """Whether anything unsigned of the same analysis lies there, so that what is signed takes its place."""
+    if delivery.review_id is None:
+        return False
+    before = Q(delivery__destination_id=delivery.destination_id, delivery__analysis_id=delivery.analysis_id)
+    return DeliveredObject.objects.filter(before, delivery__review=None, stored_at__isnull=False).exists()
 
 
 def _with_all() -> QuerySet[Delivery]:

@@ -65,6 +65,8 @@ class Delivery(models.Model):
 
     case_id: int
     destination_id: int
+    analysis_id: int
+    review_id: int | None
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="deliveries")
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="deliveries")
     analysis = models.ForeignKey(AnalysisRecord, on_delete=models.PROTECT, related_name="deliveries")
