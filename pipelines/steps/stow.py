@@ -1,35 +1,26 @@
-"""Out to an archive by DICOMweb: STOW-RS (DICOM PS3.18 section 10.5), an answer for every instance.
-
-Redirections are not followed: results go where the operator said, and nowhere else.
-"""
+"""Out to an archive by DICOMweb: STOW-RS (DICOM PS3.18 section 10.5), an answer for every instance."""
 
 import hashlib
-import http.client
 import json
-import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydicom import dcmwrite
 
 from pipelines.steps.dicom_peer import is_hopeless, is_stored, words_for
-from pipelines.steps.line import USUAL, Patience, cut_after, reason_of
 from pipelines.steps.send import Sendable
-from vfx_finder.domain.delivery import Answer, PeerAway
+from pipelines.steps.web_peer import BrokenOff, Reply, WebPeer, ask
+from vfx_finder.domain.delivery import Answer
 from vfx_finder.domain.errors import Retry
 
 JSON = "application/dicom+json"
-LARGEST_ANSWER = 1_000_000
 
 MODULE = {"stored": "00081199", "failed": "00081198", "instance": "00081155", "reason": "00081197"}
 """Referenced SOP Sequence, Failed SOP Sequence, Referenced SOP Instance UID, Failure Reason (PS3.18 table 10.5.3-1)."""
 
 HOPELESS = frozenset({400, 413, 415})
 """HTTP answers that the same objects would get again; the others may change, some of them by an operator."""
-AWAY = frozenset({502, 503, 504})
 WORDS = {
     400: "the archive cannot read the request",
     401: "the archive does not accept the token",
@@ -43,25 +34,6 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class WebPeer:
-    """A DICOMweb service. `url` is its root, to which `/studies` is added; `token` goes into Authorization.
-
-    A token that begins with "Basic " or "Bearer " is sent as it is, any other one as a bearer token.
-    """
-
-    url: str
-    token: str = ""
-    tls: ssl.SSLContext | None = None
-    patience: Patience = USUAL
-
-
-@dataclass(frozen=True)
-class _Reply:
-    status: int
-    content: bytes
-
-
 def store(peer: WebPeer, objects: Sequence[Sendable]) -> tuple[Answer, ...]:
     """STOW these objects in one request; one answer for each, in their order.
 
@@ -70,11 +42,9 @@ def store(peer: WebPeer, objects: Sequence[Sendable]) -> tuple[Answer, ...]:
     body, boundary = _multipart([_file(one) for one in objects])
     headers = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}', "Accept": JSON}
     try:
-        reply = _ask(peer, "POST", "/studies", (headers, body))
-    except _Broken as error:
+        reply = ask(peer, "POST", "/studies", (headers, body))
+    except BrokenOff as error:
         return tuple(_tell(one, None, f"the connection was broken off: {error}", accepted=False) for one in objects)
-    if reply.status in AWAY:
-        raise PeerAway(f"The archive cannot be reached: HTTP {reply.status}.")
     said = _said(reply)
     return tuple(_answer(one, reply.status, said) for one in objects)
 
@@ -82,11 +52,9 @@ def store(peer: WebPeer, objects: Sequence[Sendable]) -> tuple[Answer, ...]:
 def try_out(peer: WebPeer) -> str:
     """Ask for at most one study (QIDO-RS) and return what came of it in words. Raises `PeerAway` or `Retry`."""
     try:
-        reply = _ask(peer, "GET", "/studies?limit=1", ({"Accept": JSON}, b""))
-    except _Broken as error:
+        reply = ask(peer, "GET", "/studies?limit=1", ({"Accept": JSON}, b""))
+    except BrokenOff as error:
         raise Retry(f"It took the connection and broke it off: {error}.") from None
-    if reply.status in AWAY:
-        raise PeerAway(f"The archive cannot be reached: HTTP {reply.status}.")
     if reply.status in {200, 204}:
         return f"Answered: HTTP {reply.status}."
     if reply.status in {405, 501}:
@@ -112,7 +80,7 @@ def _tell(one: Sendable, status: int | None, words: str, *, accepted: bool, hope
     return Answer(one.kind, one.SOPInstanceUID, status, words, accepted, hopeless, one.SOPClassUID)
 
 
-def _said(reply: _Reply) -> dict[str, int | None]:
+def _said(reply: Reply) -> dict[str, int | None]:
     """By SOPInstanceUID: its Failure Reason, None for stored; empty where the reply is not what the standard says."""
     try:
         document = json.loads(reply.content or b"{}")
@@ -151,41 +119,3 @@ def _multipart(files: Sequence[bytes]) -> tuple[bytes, str]:
     head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
     parts = [head + file + b"\r\n" for file in files]
     return b"".join([*parts, f"--{boundary}--\r\n".encode()]), boundary
-
-
-class _Broken(Exception):
-    """The connection stood, and ended without an answer."""
-
-
-def _ask(peer: WebPeer, method: str, path: str, message: tuple[dict[str, str], bytes]) -> _Reply:
-    headers, body = message
-    line = _line(peer)
-    try:
-        line.connect()
-    except OSError as error:
-        raise PeerAway(f"The archive cannot be reached: {reason_of(error)}.") from None
-    try:
-        with cut_after(peer.patience.for_bytes(len(body)), lambda: line.sock):
-            line.sock.settimeout(peer.patience.answer_s)
-            root = urlsplit(peer.url).path.rstrip("/")
-            line.request(method, root + path, body or None, {**headers, **_authorization(peer.token)})
-            reply = line.getresponse()
-            return _Reply(reply.status, reply.read(LARGEST_ANSWER))
-    except (OSError, http.client.HTTPException) as error:
-        raise _Broken(reason_of(error)) from None
-    finally:
-        line.close()
-
-
-def _line(peer: WebPeer) -> http.client.HTTPConnection:
-    parts = urlsplit(peer.url)
-    host, limit = parts.hostname or "", peer.patience.connect_s
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, parts.port, timeout=limit, context=peer.tls)
-    return http.client.HTTPConnection(host, parts.port, timeout=limit)
-
-
-def _authorization(token: str) -> dict[str, str]:
-    if not token:
-        return {}
-    return {"Authorization": token if token.startswith(("Basic ", "Bearer ")) else f"Bearer {token}"}
