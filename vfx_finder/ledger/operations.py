@@ -155,7 +155,7 @@ def troubles(since: datetime) -> Troubles:
         dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),
         undelivered=on_the_way["n"],
         oldest_undelivered_at=on_the_way["oldest"],
-        messages=HospitalMessage.objects.filter(outcome="listed").count(),
+        messages=HospitalMessage.objects.filter(outcome="listed", looked_at__isnull=True).count(),
         refused_peers=refused["peers"],
         refused_at=refused["at"],
         stopped_sweeps=Sweep.objects.exclude(problem="").exclude(state="done").count(),
@@ -197,11 +197,6 @@ def last_analysed_at() -> datetime | None:
 def refusal(refusal_id: int) -> Refusal | None:
     """One caller that was turned away, None where it is no longer listed."""
     return Refusal.objects.filter(pk=refusal_id).first()
-
-
-def listed_messages(limit: int = 200) -> list[HospitalMessage]:
-    """Hospital messages that need a person, newest first; their content, which names patients, is left out."""
-    return list(HospitalMessage.objects.filter(outcome="listed").defer("content")[:limit])
 
 
 def messages_since(since: datetime, limit: int = 50) -> list[HospitalMessage]:

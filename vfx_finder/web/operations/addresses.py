@@ -3,6 +3,7 @@
 from django.urls import path
 
 from vfx_finder.web.operations import (
+    archives,
     deliveries,
     destinations,
     hospital,
@@ -47,4 +48,13 @@ ADDRESSES = [
     path("operations/dead-letters", deliveries.dead_letters, name="dead-letters"),
     path("operations/deliveries/<int:delivery_id>/resend", deliveries.resend, name="delivery-resend"),
     path("operations/messages", hospital.hospital_messages, name="messages"),
+    path("operations/messages/<int:message_id>/again", hospital.again, name="message-again"),
+    path("operations/messages/<int:message_id>/aside", hospital.put_aside, name="message-aside"),
+    path("operations/archives", archives.archives, name="archives"),
+    path("operations/archives/add", archives.add, name="archive-add"),
+    path("operations/archives/<int:archive_id>", archives.edit, name="archive"),
+    path("operations/archives/<int:archive_id>/try", archives.attempt, name="archive-try"),
+    path("operations/archives/<int:archive_id>/switch", archives.switch, name="archive-switch"),
+    path("operations/archives/<int:archive_id>/sweep", archives.start, name="archive-sweep"),
+    path("operations/sweeps/<int:sweep_id>", archives.change, name="sweep-change"),
 ]

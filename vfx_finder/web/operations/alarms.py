@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from vfx_finder.web.operations.pulse import Pulse
+from vfx_finder.web.operations.pulse import Gate, Pulse
 
 SILENT_AFTER = timedelta(seconds=60)
 """Six beats of the listener; the worker's heart beats as often."""
@@ -121,14 +121,12 @@ def _gate(pulse: Pulse) -> Iterator[Alarm]:
     if pulse.troubles.refused_peers:
         words = f"{_count(pulse.troubles.refused_peers, 'caller was', 'callers were')} turned away in the last day."
         yield Alarm("ask", words, "Let in whom you know.", "sources", "Sources")
-    if pulse.is_open:
-        yield Alarm(
-            "ask",
-            "Anybody on the network may send studies.",
-            "Name the senders, so that strangers are turned away.",
-            "sources",
-            "Sources",
-        )
+    if pulse.gate is Gate.NOBODY:
+        words = "No sender is set up: every study is refused."
+        yield Alarm("bad", words, "Let in your PACS.", "sources", "Sources")
+    if pulse.gate is Gate.ANYBODY:
+        words = "Anybody on the network may send studies."
+        yield Alarm("ask", words, "Name the senders, so that strangers are turned away.", "sources", "Sources")
 
 
 _QUESTIONS = (_listener, _worker, _disk, _results, _queue, _lists, _gate)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from statistics import quantiles
 
 from vfx_finder.config import Settings
@@ -19,6 +20,15 @@ class Disk:
 
     free: int
     keep_free: int
+
+
+class Gate(StrEnum):
+    """Who may send: those who are named, anybody on the network, or nobody at all."""
+
+    NAMED = "named"
+    THIS_MACHINE = "this-machine"
+    ANYBODY = "anybody"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Pulse:
     troubles: operations.Troubles
     unhappy: list[Destination]
     disk: Disk | None
-    is_open: bool
+    gate: Gate
 
 
 def take_pulse(settings: Settings, now: datetime) -> Pulse:
@@ -66,7 +76,7 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         troubles=operations.troubles(now - operations.DAY),
         unhappy=operations.unhappy_destinations(),
         disk=_disk(settings, signs),
-        is_open=_is_open(settings, operations.senders()),
+        gate=_gate(settings, operations.senders()),
     )
 
 
@@ -82,19 +92,18 @@ def _answer_times(seconds: list[float]) -> AnswerTimes | None:
 
 def _disk(settings: Settings, signs: Iterable[operations.Sign]) -> Disk | None:
     """As the listeners see their own disk; as this process sees it where none told."""
-    told = [_told(sign) for sign in signs if "free_bytes" in sign.facts]
+    told = [int(sign.facts["free_bytes"]) for sign in signs if "free_bytes" in sign.facts]
     if told:
-        return min(told, key=lambda disk: disk.free - disk.keep_free)
+        return Disk(min(told), settings.keep_free)
     if settings.spool_dir.exists():
-        return Disk(shutil.disk_usage(settings.spool_dir).free, 0)
+        return Disk(shutil.disk_usage(settings.spool_dir).free, settings.keep_free)
     return None
 
 
-def _told(sign: operations.Sign) -> Disk:
-    return Disk(int(sign.facts["free_bytes"]), int(sign.facts.get("keep_free_bytes", 0)))
-
-
-def _is_open(settings: Settings, senders: Iterable[Sender]) -> bool:
-    """Nobody is named, and the port can be reached from elsewhere."""
-    named = bool(settings.accepted_calling_ae_titles) or any(sender.enabled for sender in senders)
-    return not named and not is_loopback(settings.dicom_host)
+def _gate(settings: Settings, senders: Iterable[Sender]) -> Gate:
+    """As the listener understands its accept list."""
+    if settings.accepted_calling_ae_titles or any(sender.enabled for sender in senders):
+        return Gate.NAMED
+    if settings.accept_any_sender:
+        return Gate.ANYBODY
+    return Gate.THIS_MACHINE if is_loopback(settings.dicom_host) else Gate.NOBODY
