@@ -157,7 +157,6 @@ NO_UNITS: Final = Entry("1", "UCUM", "no units", UCUM)
 ACQUISITION_EQUIPMENT: Final = _dcm("109101", "Acquisition Equipment")
 PROCESSING_EQUIPMENT: Final = _dcm("109102", "Processing Equipment")
 MULTIPLANAR_REFORMATTING: Final = _dcm("113072", "Multiplanar reformatting")
-SOURCE_IMAGE: Final = _dcm("121322", "Source image for image processing operation")
 ARTIFICIAL_INTELLIGENCE: Final = _dcm("123110", "Artificial Intelligence")
 
 

@@ -5,7 +5,6 @@ reformats of every cross-sectional study that includes the spine.
 """
 
 from copy import deepcopy
-from typing import Final
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -18,8 +17,6 @@ from vfx_finder.domain.delivered import Kind
 
 WINDOW_CENTRE, WINDOW_WIDTH = 400.0, 1800.0
 """The bone window that findings are looked at in, HU."""
-
-_MOST_DERIVATION_IMAGES: Final = 5000
 
 
 def reformat_images(result: Result) -> list[Dataset]:
@@ -48,20 +45,11 @@ def _image(result: Result, reformat: Reformat, number: int) -> Dataset:
 
 
 def _derivation(image: Dataset, result: Result) -> None:
+    """Every image is made of every slice: the report lists them once, instead of each image again."""
     image.update(deepcopy(result.source.series))
     image.DerivationDescription = "Sagittal reformat, trilinear, 3 mm slab mean"
     image.DerivationCodeSequence = [codes.MULTIPLANAR_REFORMATTING.item]
     image.BurnedInAnnotation = "NO"
-    image.SourceImageSequence = [
-        _reference(one.SOPClassUID, one.SOPInstanceUID) for one in result.source.images[:_MOST_DERIVATION_IMAGES]
-    ]
-
-
-def _reference(SOPClassUID: str, SOPInstanceUID: str) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = SOPClassUID, SOPInstanceUID
-    item.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item]
-    return item
 
 
 def _plane(image: Dataset, result: Result, reformat: Reformat, number: int) -> None:

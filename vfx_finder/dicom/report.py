@@ -35,6 +35,8 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 from vfx_finder.dicom import codes
 from vfx_finder.dicom.codes import Entry
 from vfx_finder.dicom.result import NAMES, PRODUCT, Result, dress, with_type_2
+from vfx_finder.dicom.source import SourceImage
+from vfx_finder.dicom.uids import uid_for
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
@@ -234,9 +236,12 @@ def _algorithm(result: Result) -> AlgorithmIdentification:
 def _observers(result: Result) -> ObservationContext:
     serial = result.making.device_serial_number
     device = DeviceObserverIdentifyingAttributes(
-        uid=result.uid("device", serial), name=PRODUCT, manufacturer_name=PRODUCT, model_name=PRODUCT,
+        uid=uid_for(result.making.uid_root, "device", serial),
+        name=PRODUCT,
+        manufacturer_name=PRODUCT,
+        model_name=PRODUCT,
         serial_number=serial,
-    )  # fmt: skip
+    )
     person = None
     if result.review:
         attributes = PersonObserverIdentifyingAttributes(
@@ -265,14 +270,18 @@ def _person_name(name: str) -> str:
 
 def _evidence(result: Result) -> Sequence[Dataset]:
     """The images of the analysed series, nameless: all of them were looked at."""
-    source, shown = result.source, []
-    for image in source.images:
-        item = Dataset()
-        item.StudyInstanceUID, item.SeriesInstanceUID = source.StudyInstanceUID, source.SeriesInstanceUID
-        item.SOPClassUID, item.SOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
-        item.Modality = source.Modality
-        shown.append(with_type_2(item, NAMES))
-    return shown
+    source = result.source
+    alike = with_type_2(Dataset(), NAMES)
+    alike.StudyInstanceUID, alike.SeriesInstanceUID = source.StudyInstanceUID, source.SeriesInstanceUID
+    alike.Modality = source.Modality
+    return [_evident(alike, image) for image in source.images]
+
+
+def _evident(alike: Dataset, image: SourceImage) -> Dataset:
+    item = Dataset()
+    item.update(alike)
+    item.SOPClassUID, item.SOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    return item
 
 
 def _preliminary(result: Result, kind: Kind) -> Dataset:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -95,7 +96,11 @@ class Result:
     @property
     def status_words(self) -> str:
         """Who stands behind it, as it is burned into pictures."""
-        return f"confirmed by {self.review.signed_by}" if self.review else UNCONFIRMED
+        if self.review is None:
+            return UNCONFIRMED
+        if any(said.is_fracture for said in self.review.vertebrae):
+            return f"Confirmed by {self.review.signed_by}"
+        return f"Read by {self.review.signed_by}: no fracture confirmed"
 
     @property
     def before(self) -> "Result":
@@ -104,7 +109,7 @@ class Result:
 
     def uid(self, *words: object) -> str:
         """A UID of this analysis, the same at both stages."""
-        return uid_for(self.making.uid_root, _fingerprint(self), *words)
+        return uid_for(self.making.uid_root, self._fingerprint, *words)
 
     def series_uid(self, kind: Kind) -> str:
         """SeriesInstanceUID of everything of this kind at this stage."""
@@ -128,20 +133,20 @@ class Result:
         words = _SERIES[kind][1]
         if kind in _OF_BOTH_STAGES:
             return words
-        return f"{words}, confirmed" if self.review else f"{words}, {UNCONFIRMED}"
+        return f"{words}, signed" if self.review else f"{words}, {UNCONFIRMED}"
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Of what the analysis says, of which study, told by which version of this software."""
+        said = asdict(replace(self.analysis, seconds={}, picture=None, reformat=None))
+        about = (self.source.StudyInstanceUID, self.source.SeriesInstanceUID, __version__, said)
+        return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
 
     def _stage_key(self, kind: Kind) -> str:
         if self.review is None or kind in _OF_BOTH_STAGES:
             return Stage.PRELIMINARY.value
         said = json.dumps(asdict(self.review), sort_keys=True, default=str)
         return f"{Stage.FINAL} {self.making.supersedes} {said}"
-
-
-def _fingerprint(result: Result) -> str:
-    """Of what the analysis says, of which study, told by which version of this software."""
-    said = asdict(replace(result.analysis, seconds={}, picture=None, reformat=None))
-    about = (result.source.StudyInstanceUID, result.source.SeriesInstanceUID, __version__, said)
-    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def software_versions(analysis: Analysis) -> list[str]:
