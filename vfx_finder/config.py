@@ -108,6 +108,9 @@ class Settings(BaseSettings):
 
     off_peak: Annotated[str, AfterValidator(_hours)] = "20-6"
     """Hours of the day, local time, in which studies of the priority off-peak are analysed."""
+    stow_max_mb: Annotated[int, Field(gt=0)] = 4096
+    """Megabytes of one STOW-RS request."""
+
     stalled_seconds: Annotated[float, Field(gt=0)] = 15.0
     """A worker without a heartbeat for this long is dead and its study is given to another."""
     operating_point: Literal["screening", "balanced", "specific"] = "balanced"

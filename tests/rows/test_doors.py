@@ -8,7 +8,7 @@ from tests.support import busy_day, spines
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry, WrongState
 from vfx_finder.domain.roles import Permission, Role, may
 from vfx_finder.domain.spine import Level
-from vfx_finder.web.doors import DOORS, OPEN_TO_ALL, OPEN_TO_EVERY_ROLE
+from vfx_finder.web.doors import DOORS, OPEN_TO_ALL, OPEN_TO_EVERY_ROLE, OPEN_TO_SENDERS
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def names() -> list[str]:
 
 
 def test_every_address_stands_in_exactly_one_part_of_the_table() -> None:
-    parts = [*OPEN_TO_ALL, *OPEN_TO_EVERY_ROLE, *DOORS]
+    parts = [*OPEN_TO_ALL, *OPEN_TO_SENDERS, *OPEN_TO_EVERY_ROLE, *DOORS]
     assert sorted(parts) == sorted(names())
 
 

@@ -7,6 +7,9 @@ from vfx_finder.domain.roles import Permission, Role
 OPEN_TO_ALL: Final = frozenset({"sign-in", "health", "intended-use", "metrics"})
 """Answered without signing in; `metrics` looks for itself who asks."""
 
+OPEN_TO_SENDERS: Final = frozenset({"stow", "stow-study"})
+"""Answered without signing in, to whoever shows the token of a sender: machines, not people."""
+
 OPEN_TO_EVERY_ROLE: Final = frozenset({"home", "sign-out"})
 """Answered for anybody who is signed in."""
 

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from vfx_finder.domain.errors import NotAllowed, Retry, VfxError, WrongState
 from vfx_finder.domain.roles import Role, may
 from vfx_finder.web import problems
-from vfx_finder.web.doors import DOORS, OPEN_TO_ALL, OPEN_TO_EVERY_ROLE
+from vfx_finder.web.doors import DOORS, OPEN_TO_ALL, OPEN_TO_EVERY_ROLE, OPEN_TO_SENDERS
 
 Answer = Callable[[HttpRequest], HttpResponse]
 CORRELATION_HEADER = "X-Request-ID"
@@ -51,7 +51,7 @@ class Doors:
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Deny by default: an address without an entry opens for nobody."""
         door = request.resolver_match.view_name if request.resolver_match else ""
-        if door in OPEN_TO_ALL:
+        if door in OPEN_TO_ALL or door in OPEN_TO_SENDERS:
             return None
         if not request.user.is_authenticated:
             return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")

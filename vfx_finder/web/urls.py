@@ -8,8 +8,13 @@ from vfx_finder.web import entrance, problems
 from vfx_finder.web.health import health
 from vfx_finder.web.metrics import metrics
 from vfx_finder.web.operations.addresses import ADDRESSES
+from vfx_finder.web.stow.views import Stow
+
+stow = Stow()
 
 urlpatterns = [
+    path("dicom-web/studies", stow, name="stow"),
+    path("dicom-web/studies/<str:study>", stow, name="stow-study"),
     path("", entrance.home, name="home"),
     path("sign-in", entrance.SignIn.as_view(), name="sign-in"),
     path("sign-out", entrance.SignOut.as_view(), name="sign-out"),
