@@ -53,6 +53,13 @@ def check(bundle: str) -> ModelVersion:
     return ModelVersion(bundle, known["version"], hashlib.sha256("".join(sums).encode()).hexdigest())
 
 
+def processor() -> str:
+    """What networks run on here: the name of the accelerator, or "" where there is none and the CPU does it."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+
+
 def load(device: str | None = None) -> Models:
     """Every installed model, weights checked against their cards, on `device` (CUDA when there is one)."""
     import torch

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from vfx_finder import cli
 from vfx_finder.cli import _diagnosis
-from vfx_finder.cli._diagnosis import QUESTIONS, Verdict
+from vfx_finder.cli import _edge_diagnosis as edge
+from vfx_finder.cli._answer import Verdict
+from vfx_finder.cli._diagnosis import QUESTIONS
 from vfx_finder.config import Settings
 
 Usage = namedtuple("Usage", "total used free")
@@ -57,10 +59,10 @@ def test_patient_data_that_others_can_read_warns(settings, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("free", "verdict"), [(10**9, Verdict.FAILURE), (10**10, Verdict.WARNING), (10**11, Verdict.GOOD)]
+    ("free", "verdict"), [(2 * 10**9, Verdict.FAILURE), (10**10, Verdict.WARNING), (10**11, Verdict.GOOD)]
 )
 def test_a_filling_disk_is_seen_in_time(settings, monkeypatch, free, verdict):
-    """One gigabyte left is a failure, ten are a warning, a hundred are enough."""
+    """Two gigabytes left, of which one is kept free, are a failure, ten are a warning, a hundred are enough."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 10**12 - free, free))
     assert _diagnosis.disk(settings()).verdict is verdict
 
@@ -75,25 +77,61 @@ def test_a_given_database_must_answer(settings):
 
 
 def test_a_taken_port_warns_and_a_foreign_address_fails(settings):
-    """The port may be taken by this very system; an address that is not this machine's can never be bound."""
+    """A port that another program has is a warning, a free one is good."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert _diagnosis.dicom_port(settings(dicom_port=taken.getsockname()[1])).verdict is Verdict.WARNING
-    assert _diagnosis.web_port(settings(web_host="127.0.0.1")).verdict is Verdict.GOOD
+        assert edge.dicom_port(settings(dicom_port=taken.getsockname()[1])).verdict is Verdict.WARNING
+    assert edge.web_port(settings(web_host="127.0.0.1")).verdict is Verdict.GOOD
 
 
-def test_a_listener_open_to_everybody_warns(settings):
-    """Without an accept list anybody may send, and on the network that is said more loudly."""
-    at_home = _diagnosis.senders(settings(accepted_calling_ae_titles=()))
-    on_the_network = _diagnosis.senders(settings(accepted_calling_ae_titles=(), dicom_host="0.0.0.0"))
-    assert (at_home.verdict, on_the_network.verdict) == (Verdict.WARNING, Verdict.WARNING)
-    assert "network" in on_the_network.found
-    assert "network" not in at_home.found
+def test_a_listener_without_senders_warns(settings):
+    """Without an accept list this machine alone may send; on the network nobody may, or everybody where asked for."""
+    nobody_named = {"accepted_calling_ae_titles": ()}
+    at_home = edge.senders(settings(**nobody_named))
+    shut = edge.senders(settings(**nobody_named, dicom_host="0.0.0.0"))
+    open_ = edge.senders(settings(**nobody_named, dicom_host="0.0.0.0", accept_any_sender=True))
+    assert {at_home.verdict, shut.verdict, open_.verdict} == {Verdict.WARNING}
+    assert "this machine alone" in at_home.found
+    assert "nobody may send" in shut.found
+    assert "anywhere on the network" in open_.found
+
+
+def test_plain_dicom_on_the_network_is_pointed_out(settings):
+    """Without TLS images and names cross the network in the clear."""
+    assert edge.certificates(settings()).verdict is Verdict.GOOD
+    assert edge.certificates(settings(dicom_host="0.0.0.0")).verdict is Verdict.WARNING
+    assert edge.certificates(settings(tls_certificate="here.pem")).verdict is Verdict.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"), [(-3, Verdict.FAILURE), (0, Verdict.WARNING), (29, Verdict.WARNING), (31, Verdict.GOOD)]
+)
+def test_a_certificate_is_renewed_in_time(days, verdict):
+    """An expired one fails, one of the last month warns."""
+    assert edge._lasting("TLS", days).verdict is verdict
+
+
+def test_files_that_are_no_certificate_fail(settings, tmp_path):
+    """Unusable files are said to be so, in words, before a sender finds out."""
+    for name in ("certificate", "key", "authorities"):
+        (tmp_path / name).write_text("not a PEM file")
+    files = {"tls_certificate": tmp_path / "certificate", "tls_key": tmp_path / "key"}
+    answer = edge.certificates(settings(**files, tls_client_authorities=tmp_path / "authorities"))
+    assert answer.verdict is Verdict.FAILURE
+    assert "cannot be used together" in answer.found
+
+
+def test_a_port_in_use_is_ours_only_if_it_answers_as_ours(settings):
+    """Another program that merely listens is not taken for the pages."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = ("127.0.0.1", taken.getsockname()[1], "VFX_X")
+        assert edge._port("x", place, lambda: True).verdict is Verdict.GOOD
+        assert edge._port("x", place, lambda: False).verdict is Verdict.WARNING
 
 
 def test_pages_on_the_network_need_https(settings):
     """Sign-in without https is for this machine only."""
-    assert _diagnosis.pages(settings(web_host="0.0.0.0")).verdict is Verdict.WARNING
-    assert _diagnosis.pages(settings(web_host="0.0.0.0", secure_cookies=True)).verdict is Verdict.GOOD
+    assert edge.pages(settings(web_host="0.0.0.0")).verdict is Verdict.WARNING
+    assert edge.pages(settings(web_host="0.0.0.0", secure_cookies=True)).verdict is Verdict.GOOD
 
 
 def test_an_unknown_time_zone_warns(settings, monkeypatch):

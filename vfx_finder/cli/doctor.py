@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vfx_finder.cli._diagnosis import Answer, Verdict, diagnose
+from vfx_finder.cli._answer import Answer, Verdict
+from vfx_finder.cli._diagnosis import diagnose
 from vfx_finder.config import Settings, load
 
 COLOUR = {Verdict.GOOD: "green", Verdict.WARNING: "yellow", Verdict.FAILURE: "red"}
