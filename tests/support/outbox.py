@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 from tests.support import intake as given
 from tests.support import spines
-from tests.support.results import Result, result
 from tests.support.reviews import confirmed
+from tests.support.small_results import Result, result
 from vfx_finder import bootstrap
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivered import Kind

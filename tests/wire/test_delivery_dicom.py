@@ -13,7 +13,7 @@ from pipelines.steps import send
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.line import Patience
 from tests.support.archives import Archive, archive, dcmtk_archive, free_port, silent_peer
-from tests.support.results import result
+from tests.support.small_results import result
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.dicom.sop_classes import sop_class_of
 from vfx_finder.domain.delivered import Kind
