@@ -1,0 +1,279 @@
+"""The operator's pages: what is wrong is said, what is set up is kept by actions, and what was given up goes again."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.support import busy_day
+from vfx_finder.actions import heartbeat, operations, senders
+from vfx_finder.domain.errors import NotAllowed
+from vfx_finder.domain.roles import Role
+from vfx_finder.domain.spine import Level
+from vfx_finder.domain.study import Reason
+from vfx_finder.ledger.models import Archive, AuditEvent, Case, Destination, Refusal, RoutingRule, Sender, Sweep
+from vfx_finder.ledger.search import find_studies
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime.now(UTC)
+HARTLEY, ROSSI = busy_day.WAITING[0][0], busy_day.WAITING[3][0]
+
+
+@pytest.fixture
+def ops(db: None) -> Client:
+    client = Client()
+    client.force_login(
+        busy_day.people(password=None)[Role.OPERATOR], backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return client
+
+
+@pytest.fixture
+def one_study(db: None) -> Case:
+    return busy_day.flagged(HARTLEY, NOW - timedelta(hours=2), {Level.L1: 3})
+
+
+Words = Callable[..., str]
+
+
+@pytest.fixture
+def words(ops: Client) -> Words:
+    """The words of a page, without its markup."""
+
+    def read(name: str, *args: int) -> str:
+        html = ops.get(reverse(name, args=args)).content.decode()
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+    return read
+
+
+def say(ops: Client, page: str, /, *args: int, **form: object) -> str:
+    """Send a form; the words of the page that follows."""
+    html = ops.post(reverse(page, args=args), form, follow=True).content.decode()
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+class TestOverview:
+    def test_a_silent_listener_and_a_missing_worker_come_first(self, words: Words) -> None:
+        heartbeat.beat("listener", NOW - timedelta(minutes=5), {"free_bytes": 10**12})
+        said = words("system-health")
+        assert "The listener is not running, last heard" in said
+        assert "No worker is running: studies are received, none is analysed." in said
+
+    def test_a_listener_that_beats_is_alive(self, words: Words) -> None:
+        heartbeat.beat("listener", datetime.now(UTC), {"free_bytes": 10**12})
+        assert "The listener is not running" not in words("system-health")
+
+    @pytest.mark.parametrize(
+        ("free", "said"),
+        [
+            (10**9, "studies are being refused"),
+            (5 * 10**9, "Make room before it is full"),
+            (10**11, ""),
+        ],
+    )
+    def test_a_disk_that_fills_is_told_before_and_when_it_is_full(self, free: int, said: str, words: Words) -> None:
+        heartbeat.beat("listener", datetime.now(UTC), {"free_bytes": free})
+        shown = words("system-health")
+        assert said in shown
+        assert ("Make room" in shown) == bool(said)
+
+    def test_it_counts_what_passed_and_names_nobody(self, one_study: Case, words: Words) -> None:
+        said = words("system-health")
+        assert "1 in a day, 3 images" in said
+        assert "half within 68 s of the last image" in said
+        assert "HARTLEY" not in said
+
+    def test_a_refused_caller_is_an_alarm_that_leads_to_the_sources(self, ops: Client) -> None:
+        senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", "unknown-sender", "", 4, NOW, NOW)])
+        html = ops.get(reverse("system-health")).content.decode()
+        assert "1 caller was turned away" in html
+        assert f'href="{reverse("sources")}"' in html
+
+    def test_it_costs_a_fixed_number_of_questions(self, ops: Client, django_assert_max_num_queries: object) -> None:
+        for who in (HARTLEY, ROSSI):
+            busy_day.flagged(who, NOW - timedelta(hours=1), {Level.L1: 3})
+        with django_assert_max_num_queries(45):
+            ops.get(reverse("system-health"))
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        "reference",
+        ["A9001", "a9001", "7700001", "77000", f"{busy_day.ROOT}.1", f"{busy_day.ROOT}.1.1", f"{busy_day.ROOT}.1.1.2"],
+    )
+    def test_every_reference_finds_the_study(self, reference: str, one_study: Case) -> None:
+        assert [case.pk for case in find_studies(f" {reference} ")] == [one_study.pk]
+
+    def test_the_beginning_of_the_correlation_id_is_enough(self, one_study: Case) -> None:
+        assert find_studies(one_study.correlation_id[:8]).get() == one_study
+
+    @pytest.mark.parametrize("nothing", ["", "   ", "7", "%", "HARTLEY"])
+    def test_too_little_and_names_find_nothing(self, nothing: str, one_study: Case) -> None:
+        assert not find_studies(nothing).exists()
+
+    def test_the_only_hit_is_opened_and_its_number_stands_in_no_address(self, ops: Client, one_study: Case) -> None:
+        answer = ops.post(reverse("operations-search"), {"words": "7700001"}, follow=True)
+        addresses = [address for address, _ in answer.redirect_chain]
+        assert addresses == [reverse("operations-found"), reverse("operations-study", args=[one_study.pk])]
+        assert "7700001" not in "".join(addresses)
+
+    def test_nothing_found_says_what_else_to_try(self, ops: Client) -> None:
+        assert "No study has this reference" in say(ops, "operations-search", words="A0000")
+
+
+class TestNotAnalysed:
+    def test_all_studies_of_one_reason_are_retried_at_once(self, ops: Client) -> None:
+        staff_day()
+        before = set(Case.objects.filter(reason=Reason.NO_SPINE).values_list("pk", flat=True))
+        assert len(before) == 2
+        said = say(ops, "operations-retry-all", reason=Reason.NO_SPINE.value)
+        assert "2 studies are being analysed again" in said
+        assert set(Case.objects.filter(state="settled").values_list("pk", flat=True)) == before
+        assert Case.objects.filter(reason=Reason.NO_XRAY_MODEL).count() == 1
+
+    def test_only_an_operator_retries(self) -> None:
+        with pytest.raises(NotAllowed):
+            operations.retry_all(Reason.NO_SPINE, busy_day.people(password=None)[Role.NURSE].actor, NOW)
+
+
+def staff_day() -> None:
+    """Two studies without a spine and one X-ray."""
+    from tests.support import spines
+    from vfx_finder.actions import analysis
+
+    for number, reason in ((71, Reason.NO_SPINE), (72, Reason.NO_SPINE), (73, Reason.NO_XRAY_MODEL)):
+        case = busy_day.received(busy_day.Somebody(number, "X", "F", ""), NOW - timedelta(hours=1), settled=True)
+        analysis.record(case.pk, case.generation, spines.not_analysed(reason, "."), NOW)
+
+
+class TestSources:
+    FORM = {"AETitle": "CT_9", "host": "10.0.0.9", "description": "", "settle_seconds": "", "enabled": "on"}
+
+    def test_a_caller_that_was_turned_away_is_let_in_with_one_key(self, ops: Client) -> None:
+        senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", "unknown-sender", "", 4, NOW, NOW)])
+        address = f"{reverse('source-add')}?refusal={Refusal.objects.get().pk}"
+        html = ops.get(address).content.decode()
+        assert 'value="CT_9"' in html
+        assert re.search(r"<button[^>]*autofocus[^>]*>Let it in", html)
+        ops.post(address, self.FORM)
+        assert Sender.objects.get().host == "10.0.0.9"
+        assert not Refusal.objects.exists()
+
+    def test_what_the_action_objects_to_is_said_and_nothing_kept(self, ops: Client) -> None:
+        assert "A host is an IP address or a network" in say(ops, "source-add", **self.FORM | {"host": "ct.example"})
+        assert not Sender.objects.exists()
+
+    def test_a_token_is_shown_once_and_only_its_digest_kept(self, ops: Client, words: Words) -> None:
+        say(ops, "source-add", **self.FORM)
+        sender = Sender.objects.get()
+        html = ops.post(reverse("source-token", args=[sender.pk])).content.decode()
+        secret = re.search(r'id="secret">([^<]+)<', html)[1]
+        sender.refresh_from_db()
+        assert sender.token_sha256 == senders.digest_of(secret)
+        assert secret not in words("sources")
+        assert secret not in str(list(AuditEvent.objects.values()))
+
+    def test_a_sender_that_is_switched_off_stays_listed(self, ops: Client, words: Words) -> None:
+        say(ops, "source-add", **self.FORM)
+        assert "may no longer send" in say(ops, "source-off", Sender.objects.get().pk)
+        assert "CT_9" in words("sources")
+
+
+class TestDestinations:
+    FORM = {"name": "PACS", "protocol": "dicom", "AETitle": "PACS", "host": "10.0.0.1", "port": "104", "kinds": ["sc"]}
+
+    def test_one_is_added_and_gets_only_what_was_signed_unless_told(self, ops: Client) -> None:
+        say(ops, "destination-add", **self.FORM, enabled="on")
+        kept = Destination.objects.get()
+        assert (kept.before_sign_off, kept.kinds, kept.enabled) == (False, ["sc"], True)
+
+    def test_an_incomplete_one_is_refused_in_words(self, ops: Client) -> None:
+        assert "has a host and a port" in say(ops, "destination-add", **self.FORM | {"host": ""})
+        assert "Choose at least one kind" in say(ops, "destination-add", **self.FORM | {"kinds": []})
+        assert not Destination.objects.exists()
+
+    def test_an_empty_token_field_keeps_the_token_and_never_shows_it(self, ops: Client) -> None:
+        form = {"name": "Web", "protocol": "stow-rs", "url": "https://pacs.example/dicom-web", "kinds": ["sr"]}
+        say(ops, "destination-add", **form, token="a-secret")
+        row = Destination.objects.get()
+        page = reverse("destination", args=[row.pk])
+        assert b"a-secret" not in ops.get(page).content
+        ops.post(page, form | {"name": "Web 2", "token": ""})
+        row.refresh_from_db()
+        assert (row.name, row.token) == ("Web 2", "a-secret")
+
+    def test_a_try_is_asked_of_the_worker_and_shown_as_asking(self, ops: Client) -> None:
+        say(ops, "destination-add", **self.FORM)
+        assert "asking now" in say(ops, "destination-try", Destination.objects.get().pk)
+        assert Destination.objects.get().try_wanted_at is not None
+
+
+class TestRules:
+    FORM = {"name": "Emergency first", "verdict": "urgent", "StudyDescription": "*urogram*"}
+
+    def test_a_rule_is_tried_against_a_study_that_was_received(self, ops: Client) -> None:
+        case = busy_day.flagged(ROSSI, NOW - timedelta(hours=1), {Level.L1: 2})
+        say(ops, "rule-add", name="Children", verdict="leave-out", oldest="17")
+        say(ops, "rule-add", **self.FORM)
+        said = say(ops, "rules-find", words="A9004")
+        assert "“Emergency first” decides:" in said
+        assert "above 17" in said
+        case.refresh_from_db()
+        assert case.routed_by == ""
+
+    def test_rules_change_places(self, ops: Client) -> None:
+        say(ops, "rule-add", name="first", verdict="normal")
+        say(ops, "rule-add", name="second", verdict="normal")
+        say(ops, "rule-move", RoutingRule.objects.get(name="second").pk, place="1")
+        assert list(RoutingRule.objects.values_list("name", flat=True)) == ["second", "first"]
+
+    def test_a_rule_that_leaves_out_everything_is_refused(self, ops: Client) -> None:
+        assert "leave out every study" in say(ops, "rule-add", name="none", verdict="leave-out")
+        assert not RoutingRule.objects.exists()
+
+    def test_it_is_switched_off_before_it_is_removed(self, ops: Client, words: Words) -> None:
+        say(ops, "rule-add", **self.FORM)
+        rule = RoutingRule.objects.get()
+        assert "Remove" not in words("rules")
+        assert "Remove" in say(ops, "rule-switch", rule.pk)
+        say(ops, "rule-remove", rule.pk)
+        assert not RoutingRule.objects.exists()
+
+
+class TestArchives:
+    FORM = {"name": "PACS", "AETitle": "PACS", "host": "10.0.0.1", "port": "104", "method": "C-MOVE"}
+
+    def test_a_sweep_is_started_paused_and_cancelled(self, ops: Client) -> None:
+        say(ops, "archive-add", **self.FORM, studies_per_hour="60")
+        archive = Archive.objects.get()
+        said = say(ops, "archive-sweep", archive.pk, first_day="2026-01-01", last_day="2026-01-31", modality="CT")
+        assert "0 of 31" in said
+        sweep = Sweep.objects.get()
+        states = []
+        for to in ("pause", "resume", "cancel"):
+            say(ops, "sweep-change", sweep.pk, to=to)
+            sweep.refresh_from_db()
+            states.append(sweep.state)
+        assert states == ["paused", "running", "cancelled"]
+
+    def test_hours_have_a_beginning_and_an_end(self, ops: Client) -> None:
+        said = say(ops, "archive-add", **self.FORM, studies_per_hour="60", from_hour="20")
+        assert "a beginning and an end" in said
+        assert not Archive.objects.exists()
+
+
+def test_every_setting_up_is_on_record_with_its_person(ops: Client) -> None:
+    say(ops, "source-add", **TestSources.FORM)
+    say(ops, "destination-add", **TestDestinations.FORM)
+    say(ops, "rule-add", **TestRules.FORM)
+    told = list(AuditEvent.objects.values_list("verb", "name", "role"))
+    assert told == [
+        ("sender-kept", "Omar Paz", "operator"),
+        ("destination-added", "Omar Paz", "operator"),
+        ("rule-kept", "Omar Paz", "operator"),
+    ]
