@@ -10,6 +10,9 @@ from vfx_finder.domain.study import SeriesVerdict, Unsuitable
 
 SCHEMA = "vfx-finder/analysis/1"
 
+FILM_SUSPECTED = "film-suspected"
+"""The flag of a vertebra on a film whose measured loss of height calls for a look; films are never graded."""
+
 
 class Deformity(StrEnum):
     """Shape of a vertebral fracture (Genant 1993)."""
@@ -98,4 +101,8 @@ class Analysis:
         if self.patient is None:
             return ()
         flags = self.operating_point.flags
-        return tuple(found for found in self.findings if flags(found.grade, found.probability_grade2plus))
+        return tuple(
+            found
+            for found in self.findings
+            if FILM_SUSPECTED in found.vertebra.flags or flags(found.grade, found.probability_grade2plus)
+        )

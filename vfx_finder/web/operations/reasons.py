@@ -30,6 +30,7 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     Reason.NO_SUITABLE_SERIES: Advice("No series of this study can be measured.", _SEND_THIN),
     Reason.NO_SPINE: Advice("No spine was found in the images.", _READ_AS_USUAL),
+    Reason.NOT_LATERAL_SPINE: Advice("The film is no lateral view of a spine.", _READ_AS_USUAL),
     Reason.SEVERAL_STUDIES: Advice("The files belong to more than one study.", _SEND_AGAIN),
     Reason.LEFT_OUT: Advice(
         "A routing rule leaves such studies out.",

@@ -1,0 +1,193 @@
+"""The X-ray arm: from the films of one study to its analysis. Research: a film is never graded, only suspected."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from pipelines.steps.film_bodies import FilmBody, StripNetwork, find_bodies
+from pipelines.steps.film_corridor import FilmNetwork
+from pipelines.steps.film_image import FilmImage, read_film
+from pipelines.steps.film_judge import judge_film
+from pipelines.steps.film_number import number_film
+from pipelines.steps.film_view import Seen, see
+from pipelines.steps.judge import CUT
+from pipelines.steps.material import METAL
+from vfx_finder.domain.finding import Analysis, ModelVersion, SagittalPicture
+from vfx_finder.domain.numbering import NO_VERTEBRA
+from vfx_finder.domain.spine import Drawing, Heights, LevelEstimate, Vertebra
+from vfx_finder.domain.study import Reason, Unsuitable
+
+MODALITY = "DX"
+RESEARCH = "research-film"
+SCALE_ESTIMATED = "scale-estimated"
+MIN_BODIES = 3
+PICTURE_ROWS = 1400
+"""Rows of the picture that findings are drawn on; larger films are made smaller for it."""
+
+_BURNT, _BURNT_SHARE = 0.985, 0.06
+_WHOLE_LEVELS, _LUMBAR_RANK = 13.0, 14.5
+
+
+class FilmModel(FilmNetwork, StripNetwork, Protocol):
+    """The networks for films."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """Which weights these are."""
+
+
+Tell = Callable[[str, float], None]
+
+
+def analyse_films(files: Sequence[Path], model: FilmModel, tell: Tell | None = None) -> Analysis:
+    """The analysis of the film of a study on which most vertebrae are found; why there is none where no film serves.
+
+    `modality` is DX for every kind of radiograph. No vertebra has a grade; `FILM_SUSPECTED` is among its flags where
+    its measured loss calls for a look.
+    """
+    began, done = perf_counter(), [_one(file, model, tell) for file in files]
+    if not done:
+        return _nothing(Unsuitable(Reason.NO_IMAGES, "No film was given."))
+    best = max(done, key=lambda one: len(one.findings))
+    steps = {step: sum(one.seconds.get(step, 0.0) for one in done) for step in ("read", "locate", "measure")}
+    return replace(best, seconds={**steps, "total": perf_counter() - began})
+
+
+def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:
+    """One film, with the seconds of its own steps."""
+    clock = _Clock(tell)
+    clock.begin("read")
+    film = read_film(file)
+    if isinstance(film, Unsuitable):
+        return replace(_nothing(film), seconds=clock.ended())
+    clock.begin("locate")
+    seen = see(film, model)
+    bodies = [] if isinstance(seen, Unsuitable) else _bodies(seen, model)
+    if isinstance(seen, Unsuitable) or len(bodies) < MIN_BODIES:
+        why = seen if isinstance(seen, Unsuitable) else Unsuitable(Reason.NO_SPINE, f"{len(bodies)} vertebrae found.")
+        return replace(_nothing(why), models=(model.version,), seconds=clock.ended())
+    clock.begin("measure")
+    return replace(_measured(film, seen, bodies), models=(model.version,), seconds=clock.ended())
+
+
+class _Clock:
+    """Seconds of each step, told as they begin."""
+
+    def __init__(self, tell: Tell | None) -> None:
+        self._tell, self._step, self._since = tell, "", perf_counter()
+        self._spent: dict[str, float] = {}
+
+    def begin(self, step: str) -> None:
+        self._stop()
+        self._step = step
+        if self._tell:
+            self._tell(step, len(self._spent) / 3)
+
+    def ended(self) -> dict[str, float]:
+        self._stop()
+        self._step = ""
+        return self._spent
+
+    def _stop(self) -> None:
+        now = perf_counter()
+        if self._step:
+            self._spent[self._step] = now - self._since
+        self._since = now
+
+
+def _nothing(why: Unsuitable) -> Analysis:
+    return Analysis(modality=MODALITY, unsuitable=why, findings=(), patient=None, models=(), seconds={})
+
+
+def _bodies(seen: Seen, model: FilmModel) -> list[FilmBody]:
+    return find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
+
+
+def _measured(film: FilmImage, seen: Seen, bodies: Sequence[FilmBody]) -> Analysis:
+    numbering = number_film(bodies, seen)
+    about = (RESEARCH, f"view-{_view(bodies)}", *((SCALE_ESTIMATED,) if seen.estimated else ()))
+    small = min(1.0, PICTURE_ROWS / max(seen.picture.shape))
+    vertebrae = [
+        _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
+        for body, level, flags in zip(bodies, numbering.levels, numbering.flags, strict=True)
+    ]
+    findings, patient = judge_film(vertebrae, [body.measure.ratio_spread for body in bodies])
+    why = None if any(found.loss for found in findings) else Unsuitable(Reason.NOT_MEASURABLE, "No vertebra measured.")
+    return Analysis(
+        modality=MODALITY,
+        unsuitable=why,
+        findings=findings,
+        patient=None if why else patient,
+        models=(),
+        seconds={},
+        picture=_picture(seen, small),
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a vertebra is shown: on the film as given, and on the picture, `small` times the film held upright."""
+
+    film: FilmImage
+    seen: Seen
+    small: float
+
+
+def _vertebra(body: FilmBody, level: LevelEstimate, flags: Sequence[str], place: _Place) -> Vertebra:
+    raised = {CUT: body.cut, METAL: _burnt(body, place.seen)}
+    remarks = (*(flag for flag, is_raised in raised.items() if is_raised), *body.measure.flags, *flags)
+    row, col = place.seen.way.back(np.array(body.spot.centre), place.film.grey.shape)
+    drop = body.cut or NO_VERTEBRA in remarks
+    return Vertebra(
+        level=level,
+        centre_mm=(float(col), float(row), 0.0),
+        heights=None if drop else _heights(body),
+        flags=tuple(dict.fromkeys(remarks)),
+        drawing=_drawing(body, place.small),
+    )
+
+
+def _heights(body: FilmBody) -> Heights:
+    """Millimetres at the scale of the film: a window's pixel is one of them."""
+    return body.measure.heights
+
+
+def _burnt(body: FilmBody, seen: Seen) -> bool:
+    """Whether metal, or an overexposed part, lies over the body: more than a few of its pixels are plain white."""
+    inside = body.instance.mask[0] > 0.5
+    grey = body.window.cut_from(seen.picture)
+    row, col = body.instance.corner
+    part = grey[row : row + inside.shape[0], col : col + inside.shape[1]][inside]
+    return bool((part > _BURNT).mean() > _BURNT_SHARE)
+
+
+def _drawing(body: FilmBody, small: float) -> Drawing:
+    def shown(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+        at = body.window.film(np.array(points)[:, ::-1]) * small
+        return tuple((float(col), float(row)) for row, col in at)
+
+    lines = [shown(line) for line in body.measure.drawing.height_lines]
+    return Drawing(shown(body.measure.drawing.outline), tuple((line[0], line[1]) for line in lines))
+
+
+def _picture(seen: Seen, small: float) -> SagittalPicture:
+    """The film, front on the left, head up, at most `PICTURE_ROWS` long, with the scale it was measured at."""
+    full = Image.fromarray(np.rint(seen.picture * 255).astype(np.uint8))
+    width, height = (max(1, round(side * small)) for side in full.size)
+    buffer = BytesIO()
+    full.resize((width, height), Image.Resampling.BOX).save(buffer, "PNG", optimize=True)
+    return SagittalPicture(buffer.getvalue(), width, height, seen.mm_per_pixel / small)
+
+
+def _view(bodies: Sequence[FilmBody]) -> str:
+    """Lumbar, thoracic or whole spine, by the levels in view."""
+    ranks = [body.spot.rank for body in bodies]
+    if max(ranks) - min(ranks) > _WHOLE_LEVELS:
+        return "whole-spine"
+    return "lumbar" if float(np.mean(ranks)) > _LUMBAR_RANK else "thoracic"
