@@ -14,6 +14,11 @@ VERB_WORDS: Mapping[str, str] = {
     "reopened": "More images arrived; to be analysed again",
     "duplicate-with-other-bytes": "An image arrived twice with different content; the first was kept",
     "patient-conflict": "Images name different patients",
+    "routed": "A routing rule fitted",
+    "unsuitable": "Not analysed",
+    "analysed-by-hand": "Analysis before all others asked for",
+    "revived": "Its analysis had been lost and was asked for again",
+    "priors-searched": "Earlier studies looked for in an archive",
     "instance-after-review": "Another image arrived after signing",
     "analysed": "Analysed",
     "failed": "Analysis failed",
@@ -72,6 +77,7 @@ def _words(event: Told) -> str:
     if "was" in detail and "is" in detail:
         said = f"{_plain(detail['was'])} to {_plain(detail['is'])}".capitalize()
     extra = [_plain(detail[key]) for key in ("state", "reason") if detail.get(key)]
+    extra += [f"“{detail['rule']}”, {_plain(detail.get('verdict', ''))}"] if detail.get("rule") else []
     extra += [Route(detail["route"]).label] if detail.get("route") else []
     extra += _since(detail)
     extra += [detail["fields"]] if detail.get("fields") else []

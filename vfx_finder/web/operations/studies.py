@@ -10,8 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import intake, operations, routing
 from vfx_finder.domain.flow import CaseState
+from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
-from vfx_finder.ledger import deliveries, queries
+from vfx_finder.ledger import deliveries, queries, retrieval
+from vfx_finder.ledger.models import SweptStudy
 from vfx_finder.ledger.search import find_studies
 from vfx_finder.web.operations.deliveries import delivery_row
 from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, study_row
@@ -59,6 +61,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "models": file.analysis.models if file.analysis else (),
         "seconds": _written_seconds(file.analysis.seconds if file.analysis else {}),
         "story": story(file.events),
+        "priors": [_prior(one) for one in retrieval.priors_of(case_id)],
         "deliveries": [delivery_row(one) for one in deliveries.of_study(case_id)],
     }
     return render(request, "operations/study.html", words)
@@ -101,6 +104,18 @@ def state_counts(wanted: str | None) -> list[dict[str, object]]:
         }
         for state in CaseState
     ]
+
+
+def _prior(asked: SweptStudy) -> dict[str, object]:
+    assert asked.search is not None  # `priors_of` asks for nothing else
+    return {
+        "day": written_date(asked.StudyDate),
+        "uid": asked.StudyInstanceUID,
+        "archive": asked.search.archive.name,
+        "state": asked.state.replace("-", " "),
+        "reason": asked.reason,
+        "moved_at": asked.moved_at,
+    }
 
 
 def _written_seconds(seconds: Mapping[str, float]) -> list[tuple[str, str]]:
