@@ -23,11 +23,12 @@ from vfx_finder.domain.errors import Retry
 pytestmark = PEERS_VANISH
 
 QUICK = Patience(connect_s=2, answer_s=2, bytes_per_second=10e6)
+USUAL = Patience(connect_s=10, answer_s=20)
 TRANSACTION = "2.25.1234567"
 
 
-def at(port: int, called: str = "ARCHIVE", calling: str = "VFXFINDER") -> Peer:
-    return Peer("127.0.0.1", port, called, calling, patience=QUICK)
+def at(port: int, patience: Patience = USUAL) -> Peer:
+    return Peer("127.0.0.1", port, "ARCHIVE", "VFXFINDER", patience=patience)
 
 
 @pytest.fixture
@@ -121,14 +122,14 @@ def test_an_unknown_host_is_told_as_such() -> None:
 def test_a_peer_that_says_nothing_is_left_in_time() -> None:
     began = time.monotonic()
     with silent_peer() as port, pytest.raises(PeerAway, match="did not answer the request"):
-        send.store(at(port), [result()])
+        send.store(at(port, QUICK), [result()])
     assert time.monotonic() - began < 10
 
 
 def test_an_archive_that_never_answers_a_store_is_left_in_time(pacs: Archive) -> None:
     pacs.slow_s = 6
     began = time.monotonic()
-    (answer,) = send.store(at(pacs.port), [result()])
+    (answer,) = send.store(at(pacs.port, QUICK), [result()])
     assert (answer.status, answer.accepted, answer.hopeless) == (None, False, False)
     assert time.monotonic() - began < 12
 
@@ -137,7 +138,7 @@ def test_a_peer_that_stops_reading_in_mid_object_is_cut_off(pacs: Archive) -> No
     """The socket stands, its window is full: without a limit of our own the sender would wait for ever."""
     with StuckProxy(pacs.port, after=300_000) as port:
         began = time.monotonic()
-        answers = send.store(at(port), [result(pixels=6000)])
+        answers = send.store(at(port, QUICK), [result(pixels=6000)])
         assert time.monotonic() - began < 25
     assert [one.accepted for one in answers] == [False]
 

@@ -27,12 +27,12 @@ pytestmark = [pytest.mark.usefixtures("committed_db"), PEERS_VANISH]
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 40.0
-QUICK = Patience(connect_s=2, answer_s=2, bytes_per_second=10e6)
+UNHURRIED = Patience(connect_s=10, answer_s=20)
 
 
 @pytest.fixture
 def post(tmp_path: Path) -> Post:
-    return Post(Spool(tmp_path / "spool"), outbox.small_objects, Station("VFXFINDER", patience=QUICK), outbox.PACE)
+    return Post(Spool(tmp_path / "spool"), outbox.small_objects, Station("VFXFINDER", patience=UNHURRIED), outbox.PACE)
 
 
 @pytest.fixture(autouse=True)
