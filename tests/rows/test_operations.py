@@ -15,7 +15,7 @@ from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
 from vfx_finder.ledger.models import Archive, AuditEvent, Case, Destination, Refusal, RoutingRule, Sender, Sweep
-from vfx_finder.ledger.search import find_studies
+from vfx_finder.ledger.search import find_studies, leaf
 
 pytestmark = pytest.mark.django_db
 
@@ -126,7 +126,35 @@ class TestSearch:
         assert "No study has this reference" in say(ops, "operations-search", words="A0000")
 
 
+class TestLeafing:
+    def test_older_studies_stand_on_further_leaves(self, words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("vfx_finder.ledger.search.LEAF", 1)
+        for who, hours in ((HARTLEY, 1), (ROSSI, 2)):
+            busy_day.flagged(who, NOW - timedelta(hours=hours), {Level.L1: 3})
+        assert "1 of 2, 2 studies" in words("operations")
+        assert [case.AccessionNumber for case in leaf("", 2).studies] == ["A9004"]
+        assert leaf("awaiting-review", 99).number == 2
+        assert leaf("", 1).studies[0].instance_count == 3
+
+    @pytest.mark.parametrize("odd", ["-1", "x", "9" * 400, "²"])
+    def test_an_odd_leaf_is_the_first(self, odd: str, ops: Client, one_study: Case) -> None:
+        assert ops.get(reverse("operations"), {"leaf": odd}).status_code == 200
+
+    def test_an_empty_list_has_one_leaf(self) -> None:
+        assert leaf("failed", 1).last == 1
+
+
 class TestNotAnalysed:
+    def test_a_flood_of_one_reason_is_counted_and_the_newest_shown(
+        self, words: Words, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("vfx_finder.web.operations.not_analysed.SHOWN", 1)
+        staff_day()
+        said = words("not-analysed")
+        assert "3 studies without a result" in said
+        assert "1 more with this reason" in said
+        assert "Retry all 2" in said
+
     def test_all_studies_of_one_reason_are_retried_at_once(self, ops: Client) -> None:
         staff_day()
         before = set(Case.objects.filter(reason=Reason.NO_SPINE).values_list("pk", flat=True))

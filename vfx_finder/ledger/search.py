@@ -1,9 +1,14 @@
-"""Finding one study among many, by whatever reference a person holds in hand."""
+"""Finding one study among many: by whatever reference a person holds in hand, or by leafing through."""
 
-from django.db.models import Count, Q, QuerySet
+from dataclasses import dataclass
+
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from vfx_finder.ledger.models import Case, StoredInstance
 
+LEAF = 100
+"""Studies on one page of the list."""
 SHORTEST_REFERENCE = 6
 """Digits of a correlation id that are worth a search; the lists show eight."""
 SHORTEST_NUMBER = 3
@@ -15,7 +20,33 @@ def find_studies(words: str, limit: int = 100) -> QuerySet[Case]:
     Study, Series or SOP Instance UID; newest first. Nothing for nothing."""
     wanted = words.strip()
     found = Case.objects.filter(_matches(wanted)) if wanted else Case.objects.none()
-    return found.annotate(instance_count=Count("instances")).order_by("-received_at", "-pk")[:limit]
+    return _newest_first(found)[:limit]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """Some studies out of many, newest first, with `instance_count`; `number` counts from 1, `last` is the last one."""
+
+    studies: tuple[Case, ...]
+    number: int
+    last: int
+    total: int
+
+
+def leaf(state: str, number: int) -> Leaf:
+    """One leaf of every study, or of those in one state; a number beyond the last means the last."""
+    every = Case.objects.filter(state=state) if state else Case.objects.all()
+    total = every.count()
+    last = max(1, -(-total // LEAF))
+    here = min(max(1, number), last)
+    return Leaf(tuple(_newest_first(every)[(here - 1) * LEAF : here * LEAF]), here, last, total)
+
+
+def _newest_first(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """Instances are counted for the studies that are shown, not for all that there are."""
+    counted = StoredInstance.objects.filter(case=OuterRef("pk")).order_by().values("case").annotate(n=Count("pk"))
+    number = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+    return cases.annotate(instance_count=number).order_by("-received_at", "-pk")
 
 
 def _matches(wanted: str) -> Q:

@@ -15,21 +15,26 @@ from vfx_finder.actions import operations
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import Case
 from vfx_finder.web.operations.reasons import Advice, advice
-from vfx_finder.web.operations.rows import StudyRow, study_row
+from vfx_finder.web.operations.rows import StudyRow, may_retry, study_row
+
+SHOWN = 50
+"""Studies of one reason that are listed; the rest are counted, and found by the search."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The studies that were not analysed for one reason, newest first; `retriable` of them may be tried again."""
+    """The studies that were not analysed for one reason: the newest, how many more, and how many may be retried."""
 
     reason: str
     advice: Advice
     rows: tuple[StudyRow, ...]
+    more: int
+    retriable: int
 
     @property
-    def retriable(self) -> int:
-        """How many an operator may have analysed again."""
-        return sum(row.may_retry for row in self.rows)
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.rows) + self.more
 
 
 @require_safe
@@ -37,7 +42,7 @@ def not_analysed(request: HttpRequest) -> HttpResponse:
     """Every study that was not analysed, why, and what to do."""
     groups = list(_groups(queries.not_analysed()))
     late = [study_row(case, case.instances.count()) for case in queries.late_after_review()]
-    words = {"groups": groups, "count": sum(len(group.rows) for group in groups), "late": late}
+    words = {"groups": groups, "count": sum(group.count for group in groups), "late": late}
     return render(request, "operations/not_analysed.html", words)
 
 
@@ -54,8 +59,15 @@ def retry_all(request: HttpRequest) -> HttpResponse:
 def _groups(cases: Iterable[Case]) -> Iterator[Group]:
     """By reason: what may help when tried again comes first, then the most frequent."""
     ordered = sorted(cases, key=attrgetter("reason"))
-    found = [
-        Group(reason, advice(reason), tuple(study_row(case, case.instance_count) for case in of_one))
-        for reason, of_one in groupby(ordered, key=attrgetter("reason"))
-    ]
-    yield from sorted(found, key=lambda group: (not group.advice.retry_may_help, -len(group.rows)))
+    found = [_group(reason, list(of_one)) for reason, of_one in groupby(ordered, key=attrgetter("reason"))]
+    yield from sorted(found, key=lambda group: (not group.advice.retry_may_help, -group.count))
+
+
+def _group(reason: str, cases: list[Case]) -> Group:
+    return Group(
+        reason=reason,
+        advice=advice(reason),
+        rows=tuple(study_row(case, case.instance_count) for case in cases[:SHOWN]),
+        more=max(0, len(cases) - SHOWN),
+        retriable=sum(may_retry(case) for case in cases),
+    )

@@ -14,20 +14,26 @@ from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
 from vfx_finder.ledger import deliveries, queries, retrieval
 from vfx_finder.ledger.models import SweptStudy
-from vfx_finder.ledger.search import find_studies
+from vfx_finder.ledger.search import find_studies, leaf
 from vfx_finder.web.operations.deliveries import delivery_row
 from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, study_row
 
 _SEARCHED = "operations-searched"
 _LONGEST = 128
+_MOST_DIGITS = 9
 
 
 @require_safe
 def studies(request: HttpRequest) -> HttpResponse:
-    """Every study received and where it is; ?state= shows one state alone."""
-    wanted = request.GET.get("state", "")
-    rows = [study_row(case, case.instance_count) for case in queries.studies() if wanted in ("", case.state)]
-    words = {"rows": rows, "counts": state_counts(wanted), "wanted": wanted}
+    """Every study received and where it is; ?state= shows one state alone, ?leaf= an older hundred."""
+    wanted, number = request.GET.get("state", ""), request.GET.get("leaf", "")
+    here = leaf(wanted, int(number) if number.isdecimal() and len(number) < _MOST_DIGITS else 1)
+    words = {
+        "rows": [study_row(case, case.instance_count) for case in here.studies],
+        "leaf": here,
+        "counts": state_counts(wanted),
+        "wanted": wanted,
+    }
     return render(request, "operations/studies.html", words)
 
 
