@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     hl7_host: str = "127.0.0.1"
     accepted_hl7_hosts: Names = ()
     """Addresses or networks that may send HL7; needed wherever other machines can reach `hl7_host`."""
+    hl7_tls: bool = False
+    """Hear HL7 by TLS only, with the three files above."""
     issuer_of_patient_id: str = ""
     """The assigning authority that is meant where an image or a message names none."""
 

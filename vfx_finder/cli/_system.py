@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vfx_finder import bootstrap, embedded_postgres
 from vfx_finder.cli._supervisor import Part, Supervisor, supervising
@@ -108,11 +109,16 @@ def free_ports(count: int) -> list[int]:
 
 def _parts(settings: Settings) -> tuple[Part, ...]:
     started = datetime.now(UTC)
-    return (
+    parts = (
         Part("listener", _command("listen"), lambda: _takes_connections(settings.dicom_host, settings.dicom_port)),
         Part("worker", _command("work"), lambda: _has_heartbeat(started)),
         Part("web", _command("web"), lambda: _is_healthy(settings)),
     )
+    hl7_port = settings.hl7_port
+    if hl7_port is None:
+        return parts
+    ready = partial(_takes_connections, settings.hl7_host, hl7_port)
+    return (*parts, Part("hospital", _command("hear-hospital"), ready))
 
 
 def _command(name: str) -> tuple[str, ...]:
