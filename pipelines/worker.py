@@ -1,6 +1,6 @@
 """The job loop: claims settled studies, has them analysed, hands the answers back. Touches no row while it analyses.
 
-Results are delivered beside it (`deliveries`).
+Results are delivered beside it (`deliveries`), and archives are asked for studies (`retrieval`).
 
 A worker that dies in mid-analysis stops its heartbeat; another one, or itself after a restart, then takes the job
 over. Every answer names the generation of the study it is of, so a study is recorded once, whoever comes back late.
@@ -22,6 +22,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
 from pipelines.deliveries import delivering, post_of
+from pipelines.retrieval import asker_of, retrieving
 from pipelines.upkeep import upkeep
 from vfx_finder.actions import analysis
 from vfx_finder.actions.analysis import Failure
@@ -60,7 +61,8 @@ class Hands:
 def work(settings: Settings, analyse: Analyse) -> None:
     """Work until SIGINT or SIGTERM. Django is set up already and the database answers."""
     hands = Hands(Spool(settings.spool_dir), analyse, settings.off_peak_hours)
-    with upkeep(settings, hands.spool), delivering(post_of(settings, hands.spool)):
+    asker = asker_of(settings, hands.spool)
+    with upkeep(settings, hands.spool), delivering(post_of(settings, hands.spool)), retrieving(asker):
         asyncio.run(_work(settings, hands))
 
 

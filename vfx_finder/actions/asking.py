@@ -1,12 +1,11 @@
 """What the worker records while it asks archives. Each step is one transaction, so that a killed worker leaves every
 study either not asked for, or asked for and not answered; the latter is asked for again."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from vfx_finder.actions._trail import Act, note, tell
 from vfx_finder.domain.actor import Actor
@@ -26,9 +25,6 @@ from vfx_finder.domain.routing import Rule, Traits, left_out_before_it_arrives
 from vfx_finder.ledger import retrieval, routing
 from vfx_finder.ledger.models import Archive, Case, PriorSearch, Sweep, SweptStudy
 
-ONE_ASKER = 0x56465841
-"""First key of the lock that an archive's asker holds; the archive's own number is the second."""
-
 LONGEST_REASON = 256
 
 
@@ -38,23 +34,6 @@ class Asked:
 
     row_id: int
     StudyInstanceUID: str
-
-
-@contextmanager
-def only_asker(archive_id: int) -> Iterator[bool]:
-    """Whether this process may ask this archive during the block: of all processes, one may.
-
-    The database gives the right back when a process or its connection dies.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [ONE_ASKER, archive_id])
-        granted = bool(cursor.fetchone()[0])
-    try:
-        yield granted
-    finally:
-        if granted and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [ONE_ASKER, archive_id])
 
 
 def note_answer(archive_id: int, words: str, now: datetime, *, well: bool) -> None:

@@ -8,7 +8,22 @@ from rich.console import Console
 
 from vfx_finder.domain.errors import VfxError
 
-COMMANDS = ("up", "demo", "listen", "work", "web", "analyse", "synth", "train", "evaluate", "doctor", "users")
+COMMANDS = (
+    "up",
+    "demo",
+    "listen",
+    "hear_hospital",
+    "work",
+    "web",
+    "analyse",
+    "synth",
+    "train",
+    "evaluate",
+    "doctor",
+    "users",
+    "archives",
+    "sweep",
+)
 EXIT_BAD_INPUT = 2
 
 app = typer.Typer(

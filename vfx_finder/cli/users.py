@@ -1,8 +1,6 @@
 """`vfx-finder users`: who may sign in."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vfx_finder.cli._ledger import ledger
 from vfx_finder.domain.roles import Role
 
 console = Console(highlight=False, soft_wrap=True)
@@ -31,7 +30,7 @@ def add(
     password_stdin: FromStdin = False,
 ) -> None:
     """Add a person with one role; the password is asked for."""
-    with _ledger():
+    with ledger():
         from vfx_finder.actions import accounts
 
         accounts.add(name, role, _password(password_stdin), datetime.now(UTC), full_name=full_name)
@@ -41,7 +40,7 @@ def add(
 @users.command("list")
 def list_users() -> None:
     """List who may sign in."""
-    with _ledger():
+    with ledger():
         from vfx_finder.accounts.models import User
 
         table = Table("name", "role", "full name", "last sign-in")
@@ -54,23 +53,11 @@ def list_users() -> None:
 @users.command()
 def password(name: str, password_stdin: FromStdin = False) -> None:
     """Change a person's password; it is asked for."""
-    with _ledger():
+    with ledger():
         from vfx_finder.actions import accounts
 
         accounts.set_password(name, _password(password_stdin), datetime.now(UTC))
     console.print(f"{name} has a new password.")
-
-
-@contextmanager
-def _ledger() -> Iterator[None]:
-    """The database, started for the moment where nothing runs yet."""
-    from vfx_finder.cli._system import borrowed_database, migrate
-    from vfx_finder.config import load
-
-    settings = load()
-    with borrowed_database(settings):
-        migrate(settings)
-        yield
 
 
 def _password(from_stdin: bool) -> str:

@@ -90,7 +90,7 @@ class Rule:
     def might_fit(self, study: Traits) -> bool:
         """Whether it could fit a study of which nothing is known but what an archive lists."""
         known = [name for name in PATTERNS if name not in UNKNOWN_BEFORE_IT_ARRIVES]
-        return all(self._likes(name, study) for name in known) and not self._other_age(study.age)
+        return all(self._likes(name, study) for name in known) and not any(self._other_age(study.age))
 
     @property
     def asks_for_the_unknown(self) -> bool:
