@@ -1,18 +1,21 @@
 """How many images a second are received durably? A measurement, not a test: `python -m benchmarks.receive`.
 
-A real listener process and real senders on loopback: 512x512 16-bit CT slices, each on the disk (fsync) and in the
-ledger before its success. In the same run the same slices go to a listener that writes no row: the difference is
-the price of the ledger. The sender is Debian's storescu (package dcmtk). Processor seconds are the receiver's own,
-and hardly depend on what else the machine is doing.
+The real listener processes and real senders on loopback: 512x512 16-bit CT slices, each on the disk (fsync) before its
+success, its row a moment later. In the same run the same slices go to Debian's Orthanc and to DCMTK's
+`storescp --fork`, which writes without fsync, all with TCP_NODELAY; rounds alternate, so that whatever else the
+machine does falls on all of them. The sender is Debian's storescu (package dcmtk). The last column is the median over
+the rounds of the ratio to Orthanc in the same round.
 """
 
 import argparse
 import os
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +25,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dicom_listener.server import listening
 from tests.support import dicom
+from tests.support.orthanc import orthanc
 from vfx_finder import embedded_postgres
-from vfx_finder.actions.keeping import Keeper
-from vfx_finder.spool import Spool
 
 HOST = "127.0.0.1"
 DCMTK = Path("/usr/bin")
@@ -40,7 +41,6 @@ class Receiver:
 
     what: str
     port: int
-    cpu: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -51,29 +51,35 @@ class Result:
     associations: int
     images: int
     seconds: float
-    cpu_seconds: float
     megabytes: float
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.images / self.seconds
 
 
 def main() -> None:
     """Measure and print one table."""
     arguments = _arguments()
-    results = []
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="vfx-bench-") as scratch:
         for associations in arguments.associations:
             lots = _studies(Path(scratch, f"in-{associations}"), arguments.images, associations)
-            for receiver in (_without_rows, _with_ledger):
-                folder = Path(scratch, f"{receiver.__name__}-{associations}")
-                folder.mkdir()
-                with receiver(folder) as listening_one:
-                    results.append(_measure(listening_one, lots))
+            for number in range(arguments.rounds):
+                for receiver in (_ours, _orthanc, _storescp):
+                    folder = Path(scratch, f"{receiver.__name__}-{associations}-{number}")
+                    folder.mkdir()
+                    with receiver(folder) as listening_one:
+                        results.append(_measure(listening_one, lots))
     Console().print(_table(results))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=500, help="slices in all")
-    parser.add_argument("--associations", type=int, nargs="+", default=[1], help="senders at once")
+    parser.add_argument("--associations", type=int, nargs="+", default=[1, 4], help="senders at once")
+    parser.add_argument("--rounds", type=int, default=3, help="times that every receiver is measured")
     return parser.parse_args()
 
 
@@ -89,15 +95,14 @@ def _studies(folder: Path, images: int, associations: int) -> list[list[Path]]:
 
 
 def _measure(receiver: Receiver, lots: list[list[Path]]) -> Result:
-    cpu, began = receiver.cpu(), time.perf_counter()
+    began = time.perf_counter()
     with ThreadPoolExecutor(len(lots)) as pool:
         done = list(pool.map(lambda lot: _send(lot, receiver.port), lots))
-    seconds, cpu = time.perf_counter() - began, receiver.cpu() - cpu
+    seconds = time.perf_counter() - began
     if not all(done):
         raise SystemExit(f"{receiver.what}: not every image was acknowledged")
-    images = sum(len(lot) for lot in lots)
     megabytes = sum(path.stat().st_size for lot in lots for path in lot) / 1e6
-    return Result(receiver.what, len(lots), images, seconds, cpu, megabytes)
+    return Result(receiver.what, len(lots), sum(len(lot) for lot in lots), seconds, megabytes)
 
 
 def _send(paths: list[Path], port: int) -> bool:
@@ -106,20 +111,18 @@ def _send(paths: list[Path], port: int) -> bool:
     return sent.returncode == 0
 
 
-@contextmanager
-def _without_rows(folder: Path) -> Iterator[Receiver]:
-    with listening((HOST, 0), Keeper(Spool(folder), lambda _: None)) as here:
-        yield Receiver("file", here.port, time.process_time)
+OURS, ORTHANC, STORESCP = "vfx_finder (fsync, rows)", "Orthanc (SQLite)", "dcmtk storescp --fork (no fsync)"
 
 
 @contextmanager
-def _with_ledger(folder: Path) -> Iterator[Receiver]:
-    """The real listener process on a private, durable PostgreSQL."""
+def _ours(folder: Path) -> Iterator[Receiver]:
+    """The real listener processes on a private, durable PostgreSQL."""
     with embedded_postgres.running(folder / "postgres") as url:
         environment = os.environ | {
             "VFX_DATA_DIR": str(folder),
             "VFX_DATABASE_URL": url,
             "VFX_DICOM_PORT": "0",
+            "VFX_LOG_LEVEL": "INFO",
             "DJANGO_SETTINGS_MODULE": "vfx_finder.settings",
         }
         migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
@@ -127,17 +130,42 @@ def _with_ledger(folder: Path) -> Iterator[Receiver]:
         command = [sys.executable, "-m", "dicom_listener"]
         listener = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         try:
-            port = _announced_port(listener)
-            yield Receiver("file, then row in the ledger", port, lambda: _cpu_of(listener.pid))
+            yield Receiver(OURS, _announced_port(listener))
         finally:
             listener.terminate()
             listener.communicate(timeout=60)
 
 
-def _cpu_of(process: int) -> float:
-    """User and system seconds of a process, proc(5)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+@contextmanager
+def _orthanc(folder: Path) -> Iterator[Receiver]:
+    with orthanc(folder, StorageCompression=False, OverwriteInstances=False) as archive:
+        yield Receiver(ORTHANC, archive.dicom_port)
+
+
+@contextmanager
+def _storescp(folder: Path) -> Iterator[Receiver]:
+    with socket.create_server((HOST, 0)) as unused:
+        port = unused.getsockname()[1]
+    command = [DCMTK / "storescp", "--fork", "--max-pdu", "131072", "-od", folder, str(port)]
+    process = subprocess.Popen(command, env=NODELAY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await_port(port)
+        yield Receiver(STORESCP, port)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _await_port(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nobody listens at port {port}")
 
 
 def _announced_port(listener: "subprocess.Popen[str]") -> int:
@@ -148,18 +176,20 @@ def _announced_port(listener: "subprocess.Popen[str]") -> int:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table("", "associations", "images", "seconds", "images/s", "MB/s", "processor s", title="C-STORE")
-    for one in results:
-        table.add_row(
-            one.what,
-            str(one.associations),
-            str(one.images),
-            f"{one.seconds:.2f}",
-            f"{one.images / one.seconds:.0f}",
-            f"{one.megabytes / one.seconds:.0f}",
-            f"{one.cpu_seconds:.1f}",
-        )
+    table = Table("", "associations", "images", "images/s, each round", "MB/s", "x Orthanc", title="C-STORE")
+    for associations in dict.fromkeys(one.associations for one in results):
+        orthancs = _of(results, ORTHANC, associations)
+        for what in (OURS, ORTHANC, STORESCP):
+            rounds = _of(results, what, associations)
+            ratio = statistics.median(one.rate / other.rate for one, other in zip(rounds, orthancs, strict=True))
+            rates = " ".join(f"{one.rate:.0f}" for one in rounds)
+            megabytes = statistics.median(one.megabytes / one.seconds for one in rounds)
+            table.add_row(what, str(associations), str(rounds[0].images), rates, f"{megabytes:.0f}", f"{ratio:.2f}")
     return table
+
+
+def _of(results: list[Result], what: str, associations: int) -> list[Result]:
+    return [one for one in results if one.what == what and one.associations == associations]
 
 
 if __name__ == "__main__":

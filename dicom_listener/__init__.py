@@ -8,10 +8,15 @@ associations.py  who is let in: AE titles, hosts, how many at once, how often
 conversation.py  one association from its first byte to its last, in a thread of its own
 c_store.py       one instance: check, keep, record, answer
 services.py      what is neither an image nor an echo: N-ACTION, N-EVENT-REPORT
+handlers.py      by whom, in a listener that has its ledger
+commitment_result.py  what archives tell of results that we sent them
 refusals.py      who was turned away: logged now, counted in a row soon
 statuses.py      the one table from error to DICOM status
 rows.py          the row of an instance, in the ledger
+callers.py       the accept list, remembered for some seconds; who was let in
+tls.py           certificates on both sides, renewed without a restart
 server.py        the above behind one port
-hear.py          the above as a process (`vfx-finder listen`, `python -m dicom_listener`)
+family.py        several processes behind it
+hear.py          the above, as `vfx-finder listen` or `python -m dicom_listener`
 emulator.py      the other side: a modality that really sends (demo and tests)
 """

@@ -116,8 +116,8 @@ class Conversation:
             if refused is None:
                 self._open(proposal)
                 self._serve()
-            else:
-                self._turn_away(refused, proposal.called if refused is Refused.WRONG_CALLED_TITLE else "")
+        if refused is not None:
+            self._turn_away(refused, proposal.called if refused is Refused.WRONG_CALLED_TITLE else "")
 
     def _listen_first(self) -> Proposal:
         handshake_s = self.house.keeper.door.handshake_s

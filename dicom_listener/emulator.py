@@ -14,8 +14,9 @@ from uuid import uuid4
 from pydicom import Dataset, dcmwrite
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from vfx_finder.domain.errors import NotAllowed, Retry, Unreadable
@@ -116,10 +117,17 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = PATIENCE_S
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
+    rejections: list[A_ASSOCIATE_RJ] = []
     association = entity.associate(
-        address.host, address.port, ae_title=address.called, max_pdu=131_072, bind_address=_own_side(address)
+        address.host,
+        address.port,
+        ae_title=address.called,
+        max_pdu=131_072,
+        bind_address=_own_side(address),
+        evt_handlers=[(evt.EVT_PDU_RECV, _note_rejection, [rejections])],
     )
-    if association.is_rejected:
+    # pynetdicom takes a rejection that comes very fast for a connection that failed.
+    if association.is_rejected or rejections:
         raise NotAllowed("The receiver refused the association.")
     # A peer that takes none of the contexts still lets us in; each image then says so.
     if not association.is_established and not association.rejected_contexts:
@@ -141,6 +149,11 @@ def images_under(path: Path) -> list[Path]:
 def _is_part_10(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
+
+
+def _note_rejection(event: evt.Event, rejections: list[A_ASSOCIATE_RJ]) -> None:
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        rejections.append(event.pdu)
 
 
 def _own_side(address: Address) -> tuple[str, int]:

@@ -83,7 +83,6 @@ class Wire:
         until = time.monotonic() + patience_s
         with contextlib.suppress(OSError):
             self.socket.settimeout(patience_s)
-            self.socket.shutdown(socket.SHUT_WR)
             while time.monotonic() < until and self.socket.recv_into(self._room):
                 pass
 

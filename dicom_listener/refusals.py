@@ -59,14 +59,22 @@ class Refusals:
                 }
 
     @contextmanager
-    def writing(self, leave: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Write every few seconds while the block runs, and once at its end; `leave` ends the writing thread."""
+    def writing(
+        self, besides: Callable[[], object] = lambda: None, leave: Callable[[], object] = lambda: None
+    ) -> Iterator[None]:
+        """Write every few seconds while the block runs, and once at its end, and do what is to be done `besides`.
+
+        `leave` is called at the end of the writing thread.
+        """
         stop = threading.Event()
 
         def rounds() -> None:
-            while not stop.wait(EVERY_SECONDS):
+            while True:
+                last = stop.wait(EVERY_SECONDS)
                 self.write()
-            self.write()
+                besides()
+                if last:
+                    break
             leave()
 
         thread = threading.Thread(target=rounds, name="refusals", daemon=True)

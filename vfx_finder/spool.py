@@ -2,6 +2,7 @@
 
     spool/
       incoming/          files that are being written; never read, swept when stale
+                         <digest>.waiting: a second name of a kept file that may not have its row yet
       00/ .. ff/         <sha256 of the SOPInstanceUID>.dcm, in the folder of its first two digits
 
 `keep` returns only when the bytes would survive a power cut: written, fsynced, linked under their final name,
@@ -12,8 +13,8 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from vfx_finder.domain.identity import Uid
 _INCOMING = "incoming"
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 _PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
+_WAITING = ".waiting"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OWNER_ONLY = 0o600
 
@@ -51,9 +53,12 @@ class Kept:
 class Spool:
     """A folder of received instances. Safe for many threads and processes at once."""
 
-    def __init__(self, root: Path) -> None:
-        """Open the spool at `root`, made if absent. Raises `Retry` without space, `Broken` if it cannot be made."""
-        self.root = root
+    def __init__(self, root: Path, keep_free: int = 0) -> None:
+        """Open the spool at `root`, made if absent; nothing more is kept where less than `keep_free` bytes are free.
+
+        Raises `Retry` without space, `Broken` if it cannot be made.
+        """
+        self.root, self.keep_free = root, keep_free
         with _disk_errors():
             for name in (_INCOMING, *_SHARDS):
                 (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,12 +68,13 @@ class Spool:
     def keep(self, SOPInstanceUID: Uid, content: bytes) -> Kept:
         """Keep these bytes for ever under this UID; a second delivery leaves the first one as it is.
 
-        Raises `Retry` when the disk is full, `Broken` when the spool cannot be written. Either way nothing
-        half-written is left under a final name.
+        Until `recorded` says that it has its row, `waiting` names it. Raises `Retry` when the disk is full,
+        `Broken` when the spool cannot be written. Either way nothing half-written is left under a final name.
         """
         path = _path_for(SOPInstanceUID)
         digest = hashlib.sha256(content).hexdigest()
         with _disk_errors():
+            self._check_space(len(content))
             is_new = self._place(content, self.root / path)
             # Also for a duplicate: whoever wrote it may not have reached this line yet.
             _sync_folder((self.root / path).parent)
@@ -109,12 +115,43 @@ class Spool:
             if old:
                 yield from sorted(old - known(old))
 
+    def recorded(self, paths: Iterable[str]) -> None:
+        """These kept files have their rows; never raises, since a file that waits for nothing does no harm."""
+        for path in paths:
+            with suppress(OSError):
+                self._waiting_name(path).unlink(missing_ok=True)
+
+    def waiting(self, before: datetime) -> Iterator[str]:
+        """Paths of files kept before this moment that may have no row: whoever kept them died, or is behind.
+
+        A file whose final name was lost in a power cut gets it again.
+        """
+        for name in self.root.joinpath(_INCOMING).glob(f"*{_WAITING}"):
+            path = f"{name.name[:2]}/{name.name.removesuffix(_WAITING)}.dcm"
+            with suppress(FileNotFoundError):  # got its row meanwhile
+                if not _PATH.fullmatch(path) or name.stat().st_mtime >= before.timestamp():
+                    continue
+                with suppress(FileExistsError):
+                    os.link(name, self.root / path)
+                yield path
+
     def discard_unfinished(self, before: datetime) -> int:
         """Remove what a killed listener left half-written before this moment, never acknowledged; returns how many."""
-        stale = [file for file in (self.root / _INCOMING).iterdir() if file.stat().st_mtime < before.timestamp()]
+        unfinished = [file for file in (self.root / _INCOMING).iterdir() if file.suffix != _WAITING]
+        stale = [file for file in unfinished if _is_older(file, before)]
         for file in stale:
             file.unlink(missing_ok=True)
         return len(stale)
+
+    def _check_space(self, size: int) -> None:
+        if not self.keep_free:
+            return
+        disk = os.statvfs(self.root)
+        if disk.f_bavail * disk.f_frsize - size < self.keep_free:
+            raise Retry("The spool is out of space.")
+
+    def _waiting_name(self, path: str) -> Path:
+        return self.root / _INCOMING / f"{self.path_of(path).stem}{_WAITING}"
 
     def _place(self, content: bytes, final: Path) -> bool:
         """Write, fsync, then link under the final name; False if that name was taken."""
@@ -123,11 +160,19 @@ class Spool:
             _write(incoming, content)
             # A link, unlike a rename, never replaces: of two senders at once, one is first and stays.
             os.link(incoming, final)
+            incoming.rename(incoming.with_name(f"{final.stem}{_WAITING}"))
         except FileExistsError:
             return False
         finally:
             incoming.unlink(missing_ok=True)
         return True
+
+
+def _is_older(file: Path, before: datetime) -> bool:
+    try:
+        return file.stat().st_mtime < before.timestamp()
+    except FileNotFoundError:  # finished meanwhile
+        return False
 
 
 def _path_for(uid: Uid) -> str:

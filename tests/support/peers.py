@@ -15,6 +15,7 @@ PACKAGE_OF = {
     "dciodvfy": "dicom3tools",
     "Orthanc": "orthanc",
     "chromium": "chromium",
+    "openssl": "openssl",
 }
 ELSEWHERE = {"Orthanc": Path("/usr/sbin/Orthanc")}
 

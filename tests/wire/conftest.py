@@ -1,6 +1,7 @@
 """A real listener on a free port of loopback, with its rows in memory unless a test asks for the real ledger."""
 
 import gc
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 from dicom_listener import emulator
 from dicom_listener.associations import Door
 from dicom_listener.emulator import Address, SendReport
-from dicom_listener.server import listening
+from dicom_listener.server import Around, listening
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
@@ -46,8 +47,19 @@ class Ear:
 
     @property
     def files(self) -> set[str]:
-        """Everything in the spool, finished or not."""
-        return {file.relative_to(self.spool.root).as_posix() for file in self.spool.root.rglob("*") if file.is_file()}
+        """Everything in the spool, finished or not, but the second names of files that wait for their rows."""
+        found = (file for file in self.spool.root.rglob("*") if file.is_file() and file.suffix != ".waiting")
+        return {file.relative_to(self.spool.root).as_posix() for file in found}
+
+
+def eventually(true, within_s: float = 10) -> bool:
+    """Whether it becomes true within this time."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.fixture(autouse=True)
@@ -61,17 +73,21 @@ def sockets_of_lost_peers() -> Iterator[None]:
 
 @pytest.fixture
 def open_ear(tmp_path: Path):
-    """Open a listener with this door, and perhaps with a `receive` that is not the list of rows."""
+    """Open a listener with this door, perhaps with a `receive` that is not the list of rows, or other surroundings."""
 
     @contextmanager
-    def opened(door: Door | None = None, receive: Callable[[Instance], object] | None = None) -> Iterator[Ear]:
+    def opened(
+        door: Door | None = None,
+        receive: Callable[[Instance], object] | None = None,
+        around: Around | None = None,
+    ) -> Iterator[Ear]:
         ear = Ear(0, Spool(tmp_path / "spool"))
 
         def row(instance: Instance) -> None:
             assert ear.spool.path_of(instance.path).is_file(), "a row before its file"
             ear.rows.append(instance)
 
-        with listening((LOOPBACK, 0), Keeper(ear.spool, receive or row), door) as here:
+        with listening((LOOPBACK, 0), Keeper(ear.spool, receive or row), door, around) as here:
             ear.port = here.port
             yield ear
 

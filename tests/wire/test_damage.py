@@ -1,6 +1,7 @@
 """Damaged, cut, forged and random datasets: each gets a status, none becomes a row without a file, the ear lives."""
 
 import hashlib
+import socket
 import struct
 import time
 from io import BytesIO
@@ -14,9 +15,11 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
+from dicom_listener.associations import Door
 from dicom_listener.emulator import associated
 from tests.support import dicom
-from tests.wire.conftest import Ear
+from tests.support.mutants import SYNTAXES, damaged_datasets, damaged_streams, sound_stream
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear
 from vfx_finder.dicom import whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # pydicom also warns of what it then refuses
@@ -24,15 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # pydico
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 FAILURES = {CANNOT_UNDERSTAND, DOES_NOT_MATCH}
-SYNTAXES = (
-    uid.ExplicitVRLittleEndian,
-    uid.ImplicitVRLittleEndian,
-    uid.ExplicitVRBigEndian,
-    uid.DeflatedExplicitVRLittleEndian,
-    uid.JPEGLSLossless,
-)
 CT_CONTEXT = (str(uid.CTImageStorage), str(uid.ExplicitVRLittleEndian))
 MUTANTS_A_SYNTAX = 30
+STREAMS = 200
 
 
 def damaged(folder: Path, change, syntax: UID = uid.ExplicitVRLittleEndian, name: str = "damaged.dcm") -> Path:
@@ -135,7 +132,7 @@ def test_deeply_nested_sequences_do_not_exhaust_the_stack(ear: Ear, tmp_path: Pa
 def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax: UID):
     """Bytes flipped, cut, doubled, overwritten: a status for each, a whole file behind every row."""
     random = np.random.default_rng(20261121)
-    paths = [damaged(tmp_path, lambda data: mutated(data, random), syntax, f"{n}.dcm") for n in range(MUTANTS_A_SYNTAX)]
+    paths = list(damaged_datasets(tmp_path / "mutants", syntax, MUTANTS_A_SYNTAX, random))
     report = ear.send(*paths)
     statuses = [one.status for one in report.sent]
     assert None not in statuses, [one for one in report.sent if one.status is None]
@@ -147,6 +144,34 @@ def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax:
     assert {row.path for row in ear.rows} == ear.files
     assert {hashlib.sha256(ear.spool.read(path)).hexdigest() for path in ear.files} <= {row.sha256 for row in ear.rows}
     assert ear.echoes()
+
+
+@PEERS_VANISH
+def test_damaged_streams_always_end(open_ear):
+    """Whatever a broken peer says over a whole association, its connection is closed, and the ear hears the next."""
+    random = np.random.default_rng(20261122)
+    with open_ear(Door(patience_s=1, handshake_s=1)) as ear:
+        for number, stream in enumerate([sound_stream(), *damaged_streams(STREAMS, random)]):
+            with socket.create_connection((LOOPBACK, ear.port)) as peer:
+                assert stream_ends(peer, stream), f"stream {number} hangs"
+        assert ear.echoes()
+        assert len(ear.rows) >= 1, "not even the sound stream was understood"
+        assert {row.path for row in ear.rows} == ear.files
+
+
+def stream_ends(peer: socket.socket, stream: bytes) -> bool:
+    """Whether the listener closes the connection after these bytes."""
+    peer.settimeout(30)
+    try:
+        peer.sendall(stream)
+        peer.shutdown(socket.SHUT_WR)
+        while peer.recv(65_536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def store_request(image: FileDataset | None = None) -> C_STORE:
@@ -179,40 +204,3 @@ def _with(keyword: str, value: str | None) -> FileDataset:
     if value is not None:
         image.add_new(tag, "LO", value)
     return image
-
-
-def mutated(data: bytes, random: np.random.Generator) -> bytes:
-    """One to four wounds, mostly in the header, where a parser can stumble."""
-    wounds = (_flip, _cut_out, _double, _forge_length, _truncate)
-    for _ in range(random.integers(1, 5)):
-        data = wounds[random.integers(len(wounds))](data, random)
-    return data
-
-
-def _place(data: bytes, random: np.random.Generator) -> int:
-    return int(random.integers(max(1, min(len(data), 1200))))
-
-
-def _flip(data: bytes, random: np.random.Generator) -> bytes:
-    at = _place(data, random)
-    return data[:at] + bytes([int(random.integers(256))]) + data[at + 1 :]
-
-
-def _cut_out(data: bytes, random: np.random.Generator) -> bytes:
-    at = _place(data, random)
-    return data[:at] + data[at + int(random.integers(1, 60)) :]
-
-
-def _double(data: bytes, random: np.random.Generator) -> bytes:
-    at = _place(data, random)
-    return data[: at + 40] + data[at:]
-
-
-def _forge_length(data: bytes, random: np.random.Generator) -> bytes:
-    at = _place(data, random)
-    length = (0xFFFFFFFF, 0x7FFFFFFF, 0, 3)[random.integers(4)]
-    return data[:at] + struct.pack("<I", length) + data[at + 4 :]
-
-
-def _truncate(data: bytes, random: np.random.Generator) -> bytes:
-    return data[: int(random.integers(len(data) // 2, len(data) + 1))]

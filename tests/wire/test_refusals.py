@@ -13,7 +13,7 @@ from dicom_listener.associations import Door
 from dicom_listener.emulator import associated
 from dicom_listener.server import listening
 from tests.support import dicom
-from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear, eventually
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry
 
@@ -147,13 +147,3 @@ def _echoes(ear: Ear) -> bool:
         return ear.echoes()
     except NotAllowed:
         return False
-
-
-def eventually(true, within_s: float = 10) -> bool:
-    """Whether it becomes true within this time."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False

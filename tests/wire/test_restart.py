@@ -7,21 +7,25 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dicom_listener import emulator
 from tests.support import dicom
-from tests.wire.conftest import LOOPBACK, PEERS_VANISH
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH, eventually
+from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.errors import NotAllowed
 from vfx_finder.spool import Spool
 
 pytestmark = [pytest.mark.slow, PEERS_VANISH]
 ROOT = Path(__file__).resolve().parents[2]
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -33,8 +37,16 @@ class Process:
 
     def kill(self) -> None:
         """As the kernel does when memory runs out: no warning, no cleaning up."""
-        self.popen.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(10)
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that it was divided into, proc(5)."""
+        return [
+            int(child) for child in Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text().split()
+        ]
 
     def send(self, images, progress=None) -> emulator.SendReport:
         return emulator.send(images, LOOPBACK, self.port, "CT_SCANNER", "VFXFINDER", progress)
@@ -56,12 +68,15 @@ class House:
             **settings,
         }
         command = [sys.executable, "-m", "dicom_listener"]
-        popen = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        popen = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        listener = Process(popen, 0)
         try:
-            yield Process(popen, _port(popen))
+            listener.port = _port(popen)
+            yield listener
         finally:
-            popen.kill()
-            popen.wait(10)
+            listener.kill()
             popen.stderr.close()
 
     @property
@@ -78,11 +93,19 @@ class House:
         }
 
     def check(self, acknowledged: set[str]) -> None:
-        """Every acknowledged instance has its row, and behind every row lies its whole file."""
+        """Every acknowledged instance is whole in the spool; all that have no row yet are marked as waiting for it."""
         rows = self.rows()
-        assert acknowledged <= set(rows)
         for path, sha256 in rows.values():
             assert hashlib.sha256(self.spool.read(path)).hexdigest() == sha256
+        waiting = {read_header(self.spool.read(path)).SOPInstanceUID for path in self.spool.waiting(NEVER)}
+        assert acknowledged <= set(rows) | waiting
+
+    def wait_for_rows(self, uids: set[str]) -> None:
+        """Rows follow their files: they are there soon, and then nothing waits any more."""
+        until = time.monotonic() + 30
+        while set(self.rows()) != uids or list(self.spool.waiting(NEVER)):
+            assert time.monotonic() < until, f"{len(self.rows())} rows of {len(uids)}"
+            time.sleep(0.1)
 
 
 @pytest.fixture
@@ -110,10 +133,9 @@ def test_killed_between_two_instances(house: House):
     assert len(report.refused) == len(series) - 3
     house.check(set(report.accepted))
     with house.listener() as listener:
-        again = listener.send(series)
-    assert len(again.accepted) == len(series)
+        assert len(listener.send(series).accepted) == len(series)
+        house.wait_for_rows({image.SOPInstanceUID for image in series})
     house.check({image.SOPInstanceUID for image in series})
-    assert len(house.rows()) == len(series)
 
 
 def test_killed_while_four_senders_push(house: House):
@@ -137,7 +159,32 @@ def test_killed_while_four_senders_push(house: House):
     with house.listener() as listener:
         for study in studies:
             assert not listener.send(study).refused
+        house.wait_for_rows({image.SOPInstanceUID for study in studies for image in study})
     house.check({image.SOPInstanceUID for study in studies for image in study})
+
+
+def test_one_of_its_processes_dies_and_the_others_go_on(house: House):
+    """The port never closes: while one is dead the next caller is answered, and soon there are as many as before."""
+    with house.listener(VFX_LISTENER_PROCESSES="2") as listener:
+        assert eventually(lambda: len(listener.children) == 2)
+        victim = listener.children[0]
+        os.kill(victim, signal.SIGKILL)
+        for study in range(3):
+            assert not listener.send([dicom.ct_slice(dicom.Order(name=f"study {study}"))]).refused
+        assert eventually(lambda: len(listener.children) == 2 and victim not in listener.children)
+        house.wait_for_rows({dicom.ct_slice(dicom.Order(name=f"study {study}")).SOPInstanceUID for study in range(3)})
+
+
+def test_files_whose_listener_died_before_their_rows_get_them_from_the_next(house: House):
+    """kill -9 at once after the last answer: what was acknowledged is in the ledger soon after the next start."""
+    series = dicom.ct_series()
+    with house.listener() as listener:
+        report = listener.send(series, lambda done, total: listener.kill() if done == total else None)
+    assert len(report.accepted) == len(series)
+    for file in (house.data_dir / "spool" / "incoming").iterdir():
+        os.utime(file, (0, 0))  # as if that had been long ago
+    with house.listener():
+        house.wait_for_rows(set(report.accepted))
 
 
 def test_a_lost_database_connection_is_opened_anew(house: House):
@@ -148,6 +195,7 @@ def test_a_lost_database_connection_is_opened_anew(house: House):
         from django.db import connection
 
         if done == 3:
+            time.sleep(0.5)  # so that the first rows have been written, and there is a connection
             with connection.cursor() as cursor:
                 others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 cursor.execute(f"SELECT pg_terminate_backend(pid) {others}")
@@ -155,7 +203,7 @@ def test_a_lost_database_connection_is_opened_anew(house: House):
 
     with house.listener() as listener:
         assert not listener.send(series, cut).refused
-    assert len(house.rows()) == len(series)
+        house.wait_for_rows({image.SOPInstanceUID for image in series})
 
 
 def test_it_stops_when_asked_and_keeps_its_accept_list(house: House):

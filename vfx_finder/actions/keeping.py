@@ -13,15 +13,19 @@ from vfx_finder.spool import Spool
 log = structlog.get_logger(__name__)
 
 Receive = Callable[[Instance], object]
-"""Makes the row of an instance; done when it returns, to be tried again by the sender when it raises."""
+"""Makes the row of an instance, or takes over to make it; to be tried again by the sender when it raises."""
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """Where instances go: their bytes to the spool, their row to `receive`."""
+    """Where instances go: their bytes to the spool, their row to `receive`.
+
+    `rows_follow`: `receive` only takes the row over, and whoever writes it tells the spool (`Spool.recorded`).
+    """
 
     spool: Spool
     receive: Receive
+    rows_follow: bool = False
 
 
 def keep_and_record(keeper: Keeper, header: Header, content: bytes, calling: str) -> None:
@@ -36,3 +40,5 @@ def keep_and_record(keeper: Keeper, header: Header, content: bytes, calling: str
         keeper.receive(first.received(path=kept.path, sha256=kept.sha256, calling=calling))
     # After a difference the ledger hears what was offered, and notes it; it keeps its row of the first.
     keeper.receive(header.received(path=kept.path, sha256=kept.offered, calling=calling))
+    if not keeper.rows_follow:
+        keeper.spool.recorded([kept.path])

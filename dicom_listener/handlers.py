@@ -1,0 +1,26 @@
+"""Who handles the messages that are neither images nor echoes, in a listener that has its ledger."""
+
+from datetime import UTC, datetime
+
+from pynetdicom import evt
+
+from dicom_listener.commitment_result import on_commitment_result
+from dicom_listener.rows import Rows, reconnecting
+from dicom_listener.services import Handlers
+from vfx_finder.actions import dispatch
+from vfx_finder.config import Settings
+from vfx_finder.domain.delivery import Pace, Proof
+
+
+def handlers_of(settings: Settings, _rows: Rows) -> Handlers:
+    """By pynetdicom's event. `rows` may still have to write what a message asks about (`Rows.settle`)."""
+    pace = Pace(
+        first_wait_s=settings.delivery_wait_seconds,
+        tries=settings.delivery_tries,
+        proof_wait_s=settings.commitment_wait_seconds,
+    )
+
+    def heard(proof: Proof) -> object:
+        return dispatch.proven(proof, pace, datetime.now(UTC))
+
+    return {evt.EVT_N_EVENT_REPORT: (on_commitment_result, [reconnecting(heard)])}
