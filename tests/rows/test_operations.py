@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
 from tests.support import busy_day
 from vfx_finder.actions import heartbeat, operations, senders
+from vfx_finder.config import Settings
 from vfx_finder.domain.errors import NotAllowed
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
@@ -81,6 +83,30 @@ class TestOverview:
         shown = words("system-health")
         assert said in shown
         assert ("Make room" in shown) == bool(said)
+
+    def test_a_certificate_is_told_of_before_it_expires(self, words: Words) -> None:
+        for days, said in ((90, ""), (12, "expires in 12 days"), (-1, "certificate has expired")):
+            heartbeat.beat("listener", datetime.now(UTC), {"certificate_days": days})
+            shown = words("system-health")
+            assert said in shown
+            assert ("certificate" in shown) == bool(said)
+
+    def test_unheard_hospital_messages_are_an_alarm_only_where_they_are_wanted(
+        self, words: Words, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "HL7" not in words("system-health")
+        monkeypatch.setattr(settings, "VFX", Settings(hl7_port=2575))
+        assert "Nobody hears the hospital&#x27;s HL7 messages" in words("system-health")
+        heartbeat.beat("hospital-listener", datetime.now(UTC), {})
+        assert "HL7" not in words("system-health")
+
+    def test_nobody_set_up_on_a_network_means_that_every_study_is_refused(
+        self, words: Words, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(settings, "VFX", Settings(dicom_host="0.0.0.0"))
+        assert "No sender is set up: every study is refused." in words("system-health")
+        monkeypatch.setattr(settings, "VFX", Settings(dicom_host="0.0.0.0", accept_any_sender=True))
+        assert "Anybody on the network may send studies." in words("system-health")
 
     def test_it_counts_what_passed_and_names_nobody(self, one_study: Case, words: Words) -> None:
         said = words("system-health")

@@ -13,8 +13,8 @@ from vfx_finder.ledger.models import Heartbeat
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 10.0
-FORGOTTEN_AFTER = timedelta(days=7)
-"""A process that was silent for so long has been taken away for good; its row goes."""
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A process that was silent for so long, while another one beats, has been taken away for good; its row goes."""
 
 Facts = Mapping[str, int | float | str | bool]
 
@@ -62,9 +62,9 @@ def _beats(process: str, facts: Callable[[], Facts], pace: tuple[threading.Event
 
 
 def _quietly(act: Callable[[], None]) -> None:
-    """Do it, or log that the database did not answer: the process itself is well."""
+    """Do it, or log that the database or the disk did not answer: the process itself is well."""
     close_old_connections()
     try:
         act()
-    except Error as error:
+    except (Error, OSError) as error:
         log.warning("heartbeat-skipped", kind=type(error).__name__)

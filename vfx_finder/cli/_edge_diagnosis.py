@@ -45,7 +45,9 @@ def tables(settings: Settings) -> Answer:
 
 def dicom_port(settings: Settings) -> Answer:
     """Can the listener have its port, or does it already?"""
-    return _port("DICOM port", (settings.dicom_host, settings.dicom_port, "VFX_DICOM_PORT"), lambda: _hears(settings))
+    return _port(
+        "DICOM port", (settings.dicom_host, settings.dicom_port, "VFX_DICOM_PORT"), lambda: _lives("listener", settings)
+    )
 
 
 def web_port(settings: Settings) -> Answer:
@@ -57,7 +59,8 @@ def hl7_port(settings: Settings) -> Answer:
     """Can messages of the hospital's other systems be heard, where that is wanted?"""
     if settings.hl7_port is None:
         return Answer("HL7 port", Verdict.GOOD, "not wanted (VFX_HL7_PORT is not set)")
-    return _port("HL7 port", (settings.hl7_host, settings.hl7_port, "VFX_HL7_PORT"), lambda: False)
+    place = (settings.hl7_host, settings.hl7_port, "VFX_HL7_PORT")
+    return _port("HL7 port", place, lambda: _lives("hospital", settings))
 
 
 def _port(name: str, place: tuple[str, int, str], is_ours: Callable[[], bool]) -> Answer:
@@ -75,9 +78,9 @@ def _port(name: str, place: tuple[str, int, str], is_ours: Callable[[], bool]) -
     return Answer(name, Verdict.WARNING, f"{host}:{port} is in use", advice)
 
 
-def _hears(settings: Settings) -> bool:
-    """Whether a listener has given a sign of life."""
-    return any(process.startswith("listener") for process in _alive(settings) or ())
+def _lives(part: str, settings: Settings) -> bool:
+    """Whether a process of this part has given a sign of life."""
+    return any(process.startswith(part) for process in _alive(settings) or ())
 
 
 def _shows_pages(settings: Settings) -> bool:
@@ -98,7 +101,8 @@ def processes(settings: Settings) -> Answer:
     alive = _alive(settings)
     if alive is None:
         return Answer("processes", Verdict.GOOD, NOT_RUNNING)
-    missing = [part for part in ("listener", "worker") if not any(one.startswith(part) for one in alive)]
+    wanted = ["listener", "worker", *(["hospital"] if settings.hl7_port is not None else [])]
+    missing = [part for part in wanted if not any(one.startswith(part) for one in alive)]
     if missing:
         found = f"no sign of life from the {' and the '.join(missing)}"
         return Answer("processes", Verdict.WARNING, found, "`vfx-finder up`; their logs are in the data folder.")

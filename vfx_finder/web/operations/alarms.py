@@ -12,6 +12,7 @@ SILENT_AFTER = timedelta(seconds=60)
 """Six beats of the listener; the worker's heart beats as often."""
 WAITS_LONG = timedelta(hours=1)
 UNDELIVERED_LONG = timedelta(hours=1)
+RENEW_BEFORE_DAYS = 30
 ROOM_FOR_A_BUSY_DAY = 20 * 10**9
 """Bytes: about a hundred CT studies of 0.2 GB."""
 
@@ -54,6 +55,30 @@ def _worker(pulse: Pulse) -> Iterator[Alarm]:
         f"No worker is running{_since(last)}: studies are received, none is analysed.",
         "Start it with vfx-finder up or vfx-finder work; waiting studies are taken up by themselves.",
     )
+
+
+def _hospital(pulse: Pulse) -> Iterator[Alarm]:
+    """The listener for HL7, where one is wanted."""
+    signs = [sign for sign in pulse.signs if sign.process.startswith("hospital")]
+    if not pulse.hears_hospital or any(pulse.now - sign.at < SILENT_AFTER for sign in signs):
+        return
+    last = max((sign.at for sign in signs), default=None)
+    yield Alarm(
+        "bad",
+        f"Nobody hears the hospital's HL7 messages{_since(last)}: deaths and merged patients are not learned of.",
+        "Start it with vfx-finder up or vfx-finder hear-hospital; the sending system keeps its messages meanwhile.",
+    )
+
+
+def _certificate(pulse: Pulse) -> Iterator[Alarm]:
+    """As the listeners told: they alone can read the file."""
+    told = [int(sign.facts["certificate_days"]) for sign in pulse.signs if "certificate_days" in sign.facts]
+    days = min(told, default=RENEW_BEFORE_DAYS)
+    renew = "Put a new certificate in its place; it is taken up without a restart."
+    if days < 0:
+        yield Alarm("bad", "The listener's TLS certificate has expired: senders refuse to talk to it.", renew)
+    elif days < RENEW_BEFORE_DAYS:
+        yield Alarm("ask", f"The listener's TLS certificate expires in {_count(days, 'day', 'days')}.", renew)
 
 
 def _disk(pulse: Pulse) -> Iterator[Alarm]:
@@ -129,7 +154,7 @@ def _gate(pulse: Pulse) -> Iterator[Alarm]:
         yield Alarm("ask", words, "Name the senders, so that strangers are turned away.", "sources", "Sources")
 
 
-_QUESTIONS = (_listener, _worker, _disk, _results, _queue, _lists, _gate)
+_QUESTIONS = (_listener, _worker, _hospital, _certificate, _disk, _results, _queue, _lists, _gate)
 
 
 def _since(moment: datetime | None) -> str:

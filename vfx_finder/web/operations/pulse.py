@@ -57,6 +57,7 @@ class Pulse:
     unhappy: list[Destination]
     disk: Disk | None
     gate: Gate
+    hears_hospital: bool
 
 
 def take_pulse(settings: Settings, now: datetime) -> Pulse:
@@ -77,6 +78,7 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         unhappy=operations.unhappy_destinations(),
         disk=_disk(settings, signs),
         gate=_gate(settings, operations.senders()),
+        hears_hospital=settings.hl7_port is not None,
     )
 
 
