@@ -92,7 +92,8 @@ def answer_in(message: Message) -> Dataset:
 
 def _primitive_of(message: Message) -> N_ACTION | N_EVENT_REPORT:
     pieces = P_DATA()
-    pieces.presentation_data_value_list = [(message.context_id, b"\x03" + message.command.encoded)]
+    # Appended: the property's setter refuses the pairs that its type asks for.
+    pieces.presentation_data_value_list.append((message.context_id, b"\x03" + message.command.encoded))
     if message.command.number(DATASET_TYPE) != NO_DATASET:
         pieces.presentation_data_value_list.append((message.context_id, b"\x02" + (message.dataset or b"")))
     whole = DIMSEMessage()

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,6 +19,8 @@ MAX_PDU_BYTES = 131_072
 GRACE_S = 5.0
 """Beyond a limit that pynetdicom keeps itself, before the connection is cut."""
 
+QUICKLY_S = 1.0
+
 Handlers = Sequence[evt.EventHandlerType]
 Roles = Sequence[SCP_SCU_RoleSelectionNegotiation]
 
@@ -30,8 +33,13 @@ def associated(
 
     Raises `PeerAway`, with the reason in words, where there is none to be had.
     """
+    began = time.monotonic()
     association = _open(peer, contexts, (handlers, roles))
-    if not association.is_established and not association.rejected_contexts:
+    if _hung_up_on(association) and time.monotonic() - began < QUICKLY_S:
+        # pynetdicom may miss a rejection where the peer closes at once behind it: ask again, to know why.
+        _hang_up(association)
+        association = _open(peer, contexts, (handlers, roles))
+    if _failed(association):
         _hang_up(association)
         raise PeerAway(_why_not_let_in(association, peer))
     try:
@@ -41,6 +49,15 @@ def associated(
             with cut_after(peer.patience.connect_s + GRACE_S, connection_of(association)):
                 association.release()
         _hang_up(association)
+
+
+def _failed(association: Association) -> bool:
+    """Nobody let us in; a peer that takes none of the contexts still does."""
+    return not association.is_established and not association.rejected_contexts
+
+
+def _hung_up_on(association: Association) -> bool:
+    return _failed(association) and not association.is_rejected
 
 
 def connection_of(association: Association) -> Line:
