@@ -73,6 +73,21 @@ def written_date(DA: str) -> str:
     return plain_date(day) if day else DA
 
 
+class Death(Protocol):
+    """The hospital's word that somebody has died, perhaps with the day."""
+
+    @property
+    def on(self) -> date | None:
+        """The day, None where it was not said."""
+
+
+def died_words(death: Death | None) -> str:
+    """ "has died on 12 Nov 2026"; empty where the hospital does not say so."""
+    if death is None:
+        return ""
+    return f"has died on {plain_date(death.on)}" if death.on else "has died"
+
+
 def plain_date(day: date) -> str:
     """ "12 Nov 2026"."""
     return f"{day.day} {day:%b %Y}"

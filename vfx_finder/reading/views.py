@@ -15,6 +15,7 @@ from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
 from vfx_finder.reading.draft import Draft
 from vfx_finder.reading.page import Waiting, page_of, went_to
+from vfx_finder.reading.radiology import radiology_of
 
 _SHIFTS = {"-1": -1, "1": 1}
 
@@ -99,4 +100,5 @@ def _analysis_on_screen(request: HttpRequest) -> int:
 def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: int = 200) -> HttpResponse:
     order = list(queries.worklist().values_list("pk", flat=True))
     page = page_of(file, chosen, Waiting.around(file.case.pk, order))
-    return render(request, "reading/study.html", {"page": page}, status=status)
+    shown = {"page": page, "radiology": radiology_of(file.case)}
+    return render(request, "reading/study.html", shown, status=status)

@@ -1,14 +1,14 @@
 """The nurse's queue: those to ask about first, then tier by tier, each line ready for the template."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.referral import Tier, due_date
 from vfx_finder.domain.spine import Level
 from vfx_finder.figures.clock import Clock, clock
-from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date
+from vfx_finder.figures.people import Death, Person, died_words, patient_of, person_aged, plain_date
 from vfx_finder.figures.strip import Strip, in_words, strip
 from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.queries import Queued
@@ -34,6 +34,8 @@ class QueueRow:
     due: "Due | None"
     tier: str
     hold: bool
+    died: str = ""
+    """What the hospital reports; nobody is contacted then."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,27 @@ class Queue:
     """The whole page."""
 
     count: int
+    died: tuple[QueueRow, ...]
     holds: tuple[QueueRow, ...]
     tiers: tuple[TierRows, ...]
     soon: int
     late: int
 
 
-def queue_of(queued: Sequence[Queued], today: date) -> Queue:
-    """Sort the open referrals into holds and tiers; the order inside each is the order given."""
-    rows = [_row(one, today) for one in queued]
+def queue_of(queued: Sequence[Queued], today: date, deaths: Mapping[int, Death] | None = None) -> Queue:
+    """Sort the open referrals into reported deaths, holds and tiers; the order inside each is the order given.
+
+    `deaths` are those that the hospital reports, by referral.
+    """
+    told = deaths or {}
+    every = [replace(_row(one, today), died=died_words(told.get(one.referral.pk))) for one in queued]
+    rows = [row for row in every if not row.died]
     tiers = [
         TierRows(tier, TIER[tier], tuple(row for row in rows if row.tier == tier and not row.hold)) for tier in Tier
     ]
     return Queue(
-        count=len(rows),
+        count=len(every),
+        died=tuple(row for row in every if row.died),
         holds=tuple(row for row in rows if row.hold),
         tiers=tuple(tier for tier in tiers if tier.rows),
         soon=sum(row.clock is not None and row.clock.pace == "soon" for row in rows),

@@ -10,7 +10,8 @@ from vfx_finder.actions import referral as pathway
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.referral import CloseReason, NotForFlsReason
-from vfx_finder.ledger import queries
+from vfx_finder.ledger import hospital, queries
+from vfx_finder.referrals.hospital import word_of
 from vfx_finder.referrals.patient import page_of
 from vfx_finder.referrals.queue import queue_of
 from vfx_finder.referrals.wording import STATE
@@ -22,13 +23,17 @@ _DETAIL_LENGTH, _NOTE_LENGTH = 500, 4000
 def queue(request: HttpRequest) -> HttpResponse:
     """Open referrals by priority, those with a question first."""
     today = timezone.localdate()
-    return render(request, "referrals/queue.html", {"queue": queue_of(queries.nurse_queue(today), today)})
+    queued = queries.nurse_queue(today)
+    deaths = hospital.reported_dead(one.referral for one in queued)
+    return render(request, "referrals/queue.html", {"queue": queue_of(queued, today, deaths)})
 
 
 @require_safe
 def patient(request: HttpRequest, referral_id: int) -> HttpResponse:
     """One patient."""
-    return render(request, "referrals/patient.html", {"page": page_of(_file(referral_id), timezone.localdate())})
+    file = _file(referral_id)
+    shown = {"page": page_of(file, timezone.localdate()), "hospital": word_of(file.referral)}
+    return render(request, "referrals/patient.html", shown)
 
 
 @require_safe
