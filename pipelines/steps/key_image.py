@@ -187,7 +187,7 @@ def _table(result: Result) -> list[Row]:
 
 _LEGEND = (
     "Heights in mm. Loss: lowest against largest own height; a grade is read from it and from the expected height",
-    "together. T4 to L4 are graded. Broken outline: unconfirmed. ? after a level: not certain.",
+    "together. Broken outline: unconfirmed. ? after a level: not certain.",
 )
 
 
@@ -214,7 +214,7 @@ def _note(one: Told) -> str:
         Standing.CONFIRMED: "fracture, confirmed",
         Standing.REJECTED: f"not confirmed: {one.why}",
         Standing.UNDECIDED: "found by software, not commented on",
-        Standing.NOT_GRADED: f"not graded: {one.why}",
+        Standing.NOT_GRADED: one.why,
         Standing.NO_FRACTURE: "",
     }[one.standing]
     return "; ".join(part for part in (said, *one.remarks) if part)

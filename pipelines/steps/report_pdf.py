@@ -30,7 +30,7 @@ _HEAD = ParagraphStyle("head", parent=_BODY, fontName=_BOLD, fontSize=13, leadin
 _PART = ParagraphStyle("part", parent=_BODY, fontName=_BOLD, fontSize=10, leading=14, spaceBefore=8, spaceAfter=3)
 _STRONG = ParagraphStyle("strong", parent=_BODY, fontName=_BOLD)
 _SMALL = ParagraphStyle("small", parent=_BODY, fontSize=7.5, leading=10)
-_WIDTHS = [30 * mm, 14 * mm, 15 * mm, 15 * mm, 15 * mm, 15 * mm, 76 * mm]
+_WIDTHS = [28 * mm, 13 * mm, 17 * mm, 15 * mm, 18 * mm, 14 * mm, 75 * mm]
 _PICTURE = (180 * mm, 235 * mm)
 
 Pixels = NDArray[np.uint8]
@@ -70,7 +70,7 @@ def _first_page(result: Result, words: str) -> list[Flowable]:
         _said("Vertebra by vertebra", _PART),
         _table(result.vertebrae),
         _said("Heights in mm. Loss: lowest against largest own height; a grade is read from it and from the expected "
-              "height together. Levels T4 to L4 are graded.", _SMALL),
+              "height together.", _SMALL),
         *_density(result),
         _said("How it was made", _PART),
         _said(f"{', '.join(software_versions(result.analysis))}. {_series(result)} {INTENDED_USE}", _SMALL),

@@ -43,7 +43,14 @@ def segmentation(result: Result, images: Sequence[Dataset]) -> Dataset | None:
         content_label="VERTEBRAE",
         content_description=f"Vertebral bodies, {result.status_words}. Research."[:64],
     )
+    _name_dimensions(dataset, result.uid("dimensions"))
     return dress(dataset, result, Kind.SEG)
+
+
+def _name_dimensions(dataset: Dataset, uid: str) -> None:
+    """Our own UID for the dimensions, in place of one by chance (PS3.3 C.7.6.17)."""
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
 
 
 def _segment(result: Result, index: int, number: int) -> SegmentDescription:

@@ -86,7 +86,7 @@ _SENTENCES: Mapping[Standing, str] = {
     Standing.CONFIRMED: "vertebral fracture, {grade}",
     Standing.REJECTED: "not confirmed as an osteoporotic vertebral fracture: {why}",
     Standing.UNDECIDED: "possible vertebral fracture, {grade}, found by software; the radiologist did not comment",
-    Standing.NOT_GRADED: "not graded: {why}",
+    Standing.NOT_GRADED: "{why}",
 }
 
 
@@ -174,5 +174,6 @@ def _why(finding: Finding, said: VertebraDecision | None) -> str:
     if said is not None and said.reason is not None:
         return said.reason.label + (f" ({said.note})" if said.note else "")
     if finding.unsuitable is None:
-        return ""
-    return finding.unsuitable.detail.rstrip(".") or finding.unsuitable.reason.value.replace("-", " ")
+        return "" if finding.grade is not None else "not graded"
+    detail = finding.unsuitable.detail.rstrip(".") or finding.unsuitable.reason.value.replace("-", " ")
+    return detail if "not graded" in detail else f"not graded: {detail}"
