@@ -37,10 +37,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Receiver:
-    """Somebody who listens on this port, and the processor seconds it has used so far."""
+    """Somebody who listens on this port; `process` is the id of our own."""
 
     what: str
     port: int
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def main() -> None:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="vfx-bench-") as scratch:
         for associations in arguments.associations:
-            lots = _studies(Path(scratch, f"in-{associations}"), arguments.images, associations)
+            lots = studies(Path(scratch, f"in-{associations}"), arguments.images, associations)
             for number in range(arguments.rounds):
-                for receiver in (_ours, _orthanc, _storescp):
+                for receiver in (ours, _orthanc, _storescp):
                     folder = Path(scratch, f"{receiver.__name__}-{associations}-{number}")
                     folder.mkdir()
                     with receiver(folder) as listening_one:
@@ -83,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _studies(folder: Path, images: int, associations: int) -> list[list[Path]]:
+def studies(folder: Path, images: int, associations: int) -> list[list[Path]]:
     """One study for each sender, together this many slices of 0.5 MB."""
     noise = np.random.default_rng(1).integers(-1000, 2000, (512, 512), dtype=np.int16)
     grid = dicom.Grid(slices=images // associations, rows=512, columns=512)
@@ -97,7 +98,7 @@ def _studies(folder: Path, images: int, associations: int) -> list[list[Path]]:
 def _measure(receiver: Receiver, lots: list[list[Path]]) -> Result:
     began = time.perf_counter()
     with ThreadPoolExecutor(len(lots)) as pool:
-        done = list(pool.map(lambda lot: _send(lot, receiver.port), lots))
+        done = list(pool.map(lambda lot: send(lot, receiver.port), lots))
     seconds = time.perf_counter() - began
     if not all(done):
         raise SystemExit(f"{receiver.what}: not every image was acknowledged")
@@ -105,7 +106,7 @@ def _measure(receiver: Receiver, lots: list[list[Path]]) -> Result:
     return Result(receiver.what, len(lots), sum(len(lot) for lot in lots), seconds, megabytes)
 
 
-def _send(paths: list[Path], port: int) -> bool:
+def send(paths: list[Path], port: int) -> bool:
     command = [DCMTK / "storescu", "-aec", "VFXFINDER", "--max-send-pdu", "131072", "-xe", "+sd", HOST, str(port)]
     sent = subprocess.run([*command, paths[0].parent], env=NODELAY, stdout=subprocess.DEVNULL, check=False)
     return sent.returncode == 0
@@ -115,7 +116,7 @@ OURS, ORTHANC, STORESCP = "vfx_finder (fsync, rows)", "Orthanc (SQLite)", "dcmtk
 
 
 @contextmanager
-def _ours(folder: Path) -> Iterator[Receiver]:
+def ours(folder: Path) -> Iterator[Receiver]:
     """The real listener processes on a private, durable PostgreSQL."""
     with embedded_postgres.running(folder / "postgres") as url:
         environment = os.environ | {
@@ -130,7 +131,7 @@ def _ours(folder: Path) -> Iterator[Receiver]:
         command = [sys.executable, "-m", "dicom_listener"]
         listener = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         try:
-            yield Receiver(OURS, _announced_port(listener))
+            yield Receiver(OURS, _announced_port(listener), listener.pid)
         finally:
             listener.terminate()
             listener.communicate(timeout=60)

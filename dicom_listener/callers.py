@@ -1,7 +1,6 @@
 """What a listener remembers of its senders between two looks at the ledger: who may come in, and who came."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -11,31 +10,23 @@ from vfx_finder.domain.sender import AcceptList
 
 log = structlog.get_logger(__name__)
 
-FRESH_S = 5.0
-"""A change in the page is known at the door after this long."""
-
 
 @dataclass
 class AcceptMemory:
-    """The accept list, asked for at most every few seconds; the last known one while the database is away."""
+    """The accept list as it was last read. Who knocks never waits for the database, which may hang."""
 
     ask: Callable[[], AcceptList]
     _known: AcceptList = field(default_factory=AcceptList)
-    _until: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> AcceptList:
-        """The list of this moment. Never raises; nobody may come in before it was read once."""
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._until = time.monotonic() + FRESH_S
-                self._look()
-            return self._known
+        """The list of this moment: nobody may come in before it was read once."""
+        return self._known
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read it again. Never raises: the door goes on with what it knows."""
         try:
             self._known = self.ask()
-        except Exception as error:  # noqa: BLE001 - the door goes on with what it knows
+        except Exception as error:  # noqa: BLE001 - see above
             log.warning("accept-list-not-read", kind=type(error).__name__)
 
 

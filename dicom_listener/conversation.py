@@ -223,7 +223,9 @@ class Conversation:
             self.wire.send(b"".join(parts), self.house.keeper.door.patience_s)
 
     def _part(self, end: Ended) -> None:
-        log.warning("association-broken", calling=self.calling, peer=self.host, how=end.how)
+        # Whoever connects and leaves without a word only looked whether somebody is here.
+        say = log.warning if self.calling or end.refused else log.debug
+        say("association-broken", calling=self.calling, peer=self.host, how=end.how)
         if end.refused is not None:
             self.house.refusals.note(end.refused, self.host, self.calling)
         if end.abort:

@@ -4,7 +4,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -17,7 +17,7 @@ from dicom_listener.handlers import handlers_of
 from dicom_listener.refusals import Refusals
 from dicom_listener.rows import Rows, Write, hang_up, reconnecting
 from dicom_listener.server import Around, hearing, opened
-from dicom_listener.tls import Tls, TlsFiles
+from dicom_listener.tls import Tls, TlsFiles, valid_until
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.heartbeat import beating
 from vfx_finder.actions.keeping import Keeper
@@ -90,7 +90,9 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
     rows = Rows(spool, _ledger(settings))
     greeted = Greeted(reconnecting(lambda titles: senders.heard(titles, _now())))
     refusals = Refusals(reconnecting(senders.record_refusals))
-    accept = AcceptMemory(lambda: accept_list(settings))
+    accept = AcceptMemory(reconnecting(lambda: accept_list(settings)))
+    accept.look()
+    hang_up()  # this thread reads nothing more
     around = Around(
         accept=accept.now,
         refusals=refusals,
@@ -102,9 +104,9 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
     )
     keeper = Keeper(spool, rows.receive, rows_follow=True)
     with (
-        beating("listener" if number == 0 else f"listener-{number + 1}", lambda: _facts(spool)),
+        beating("listener" if number == 0 else f"listener-{number + 1}", lambda: _facts(spool, tls)),
         rows.following(),
-        refusals.writing(greeted.write, hang_up),
+        refusals.writing((greeted.write, accept.look), hang_up),
         hearing(listener, keeper, door_of(settings), around),
     ):
         yield
@@ -130,9 +132,13 @@ def accept_list(settings: Settings) -> AcceptList:
     return senders.accept_list(settings.accepted_calling_ae_titles, anybody=anybody)
 
 
-def _facts(spool: Spool) -> dict[str, int]:
+def _facts(spool: Spool, tls: Tls | None) -> dict[str, int]:
     """What the pages, perhaps on another machine, cannot see themselves."""
-    return {"free_bytes": shutil.disk_usage(spool.root).free}
+    facts = {"free_bytes": shutil.disk_usage(spool.root).free}
+    if tls is not None:
+        with suppress(Broken):  # a file that is just being replaced
+            facts["certificate_days"] = (valid_until(tls.files.certificate) - _now()).days
+    return facts
 
 
 def _ledger(settings: Settings) -> Write:

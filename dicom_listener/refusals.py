@@ -60,7 +60,7 @@ class Refusals:
 
     @contextmanager
     def writing(
-        self, besides: Callable[[], object] = lambda: None, leave: Callable[[], object] = lambda: None
+        self, besides: Sequence[Callable[[], object]] = (), leave: Callable[[], object] = lambda: None
     ) -> Iterator[None]:
         """Write every few seconds while the block runs, and once at its end, and do what is to be done `besides`.
 
@@ -72,7 +72,8 @@ class Refusals:
             while True:
                 last = stop.wait(EVERY_SECONDS)
                 self.write()
-                besides()
+                for chore in besides:
+                    chore()
                 if last:
                     break
             leave()

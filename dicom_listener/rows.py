@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, connections
@@ -33,7 +33,8 @@ FOUND = "(found in the spool)"
 """The calling title of such a file: who sent it died with the listener."""
 
 Write = Callable[[Sequence[Instance]], object]
-Told = TypeVar("Told")
+Told = ParamSpec("Told")
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -143,12 +144,12 @@ class Rows:
         return read_header(content).received(path=path, sha256=hashlib.sha256(content).hexdigest(), calling=FOUND)
 
 
-def reconnecting(act: Callable[[Told], object]) -> Callable[[Told], object]:
+def reconnecting(act: Callable[Told, Answer]) -> Callable[Told, Answer]:
     """`act`, on a new connection the next time where it failed: the database may have been started again."""
 
-    def attempt(what: Told) -> object:
+    def attempt(*told: Told.args, **named: Told.kwargs) -> Answer:
         try:
-            return act(what)
+            return act(*told, **named)
         except Exception:
             connections.close_all()
             raise

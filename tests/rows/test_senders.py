@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from dicom_listener.hear import accept_list
 from tests.support import intake as given
 from vfx_finder.actions import senders
 from vfx_finder.actions.senders import REFUSALS_KEPT, Wish
+from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.sender import Refused, Turned
@@ -97,3 +99,21 @@ def test_a_sender_remembers_when_it_was_heard(operator: Actor) -> None:
     senders.keep_sender(Wish("PACS"), operator, given.NOW)
     senders.heard(["PACS", "UNKNOWN"], given.later(5))
     assert Sender.objects.get().last_heard_at == given.later(5)
+
+
+def test_an_empty_list_is_open_on_loopback_and_shut_on_a_network(operator: Actor) -> None:
+    """An open listener is possible only where nobody else can reach it, or by saying so."""
+    at_home = Settings(dicom_host="127.0.0.1")
+    on_the_network = Settings(dicom_host="0.0.0.0")
+    said_so = Settings(dicom_host="0.0.0.0", accept_any_sender=True)
+    assert [
+        accept_list(settings).objection("ANYONE", "10.0.0.9") for settings in (at_home, on_the_network, said_so)
+    ] == [
+        None,
+        Refused.NOBODY_MAY,
+        None,
+    ]
+    senders.keep_sender(Wish("PACS"), operator, given.NOW)
+    for settings in (at_home, on_the_network, said_so):
+        assert accept_list(settings).objection("PACS", "10.0.0.9") is None
+        assert accept_list(settings).objection("ANYONE", "10.0.0.9") is Refused.UNKNOWN_SENDER
