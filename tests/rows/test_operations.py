@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,12 +13,27 @@ from django.urls import reverse
 from tests.support import busy_day
 from vfx_finder.actions import heartbeat, operations, senders
 from vfx_finder.config import Settings
+from vfx_finder.domain.delivery import DestinationFacts
 from vfx_finder.domain.errors import NotAllowed
+from vfx_finder.domain.retrieval import ArchiveFacts
 from vfx_finder.domain.roles import Role
+from vfx_finder.domain.routing import Rule
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
-from vfx_finder.ledger.models import Archive, AuditEvent, Case, Destination, Refusal, RoutingRule, Sender, Sweep
+from vfx_finder.ledger.models import (
+    Archive,
+    AuditEvent,
+    Case,
+    CommitmentRequest,
+    Destination,
+    Refusal,
+    RoutingRule,
+    Sender,
+    Sweep,
+)
 from vfx_finder.ledger.search import find_studies, leaf
+from vfx_finder.web.operations.archive_forms import ArchiveForm
+from vfx_finder.web.operations.forms import DestinationForm, RuleForm, SenderForm
 
 pytestmark = pytest.mark.django_db
 
@@ -232,6 +248,28 @@ class TestSources:
         assert secret not in words("sources")
         assert secret not in str(list(AuditEvent.objects.values()))
 
+    def test_changing_one_thing_keeps_all_others(self, ops: Client) -> None:
+        full = {"port": "104", "description": "CT", "settle_seconds": "30.0"}
+        say(ops, "source-add", **self.FORM | full)
+        sender = Sender.objects.get()
+        html = ops.get(reverse("source", args=[sender.pk])).content.decode()
+        shown = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*?value="([^"]*)"', html))
+        say(ops, "source", sender.pk, **shown | {"enabled": "on", "description": "CT of the emergency department"})
+        after = Sender.objects.get()
+        assert (after.port, after.settle_seconds, after.host) == (104, 30.0, "10.0.0.9")
+        assert after.description == "CT of the emergency department"
+
+    def test_storage_commitment_that_was_not_told_is_shown(self, words: Words) -> None:
+        CommitmentRequest.objects.create(
+            TransactionUID="1.2.3",
+            calling="CT_9",
+            host="10.0.0.9",
+            asked=[["1", "2"]],
+            asked_at=NOW,
+            problem="No port.",
+        )
+        assert "not yet Away." in words("sources")
+
     def test_a_sender_that_is_switched_off_stays_listed(self, ops: Client, words: Words) -> None:
         say(ops, "source-add", **self.FORM)
         assert "may no longer send" in say(ops, "source-off", Sender.objects.get().pk)
@@ -319,6 +357,22 @@ class TestArchives:
         said = say(ops, "archive-add", **self.FORM, studies_per_hour="60", from_hour="20")
         assert "a beginning and an end" in said
         assert not Archive.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "facts", "differently"),
+    [
+        (SenderForm, senders.Wish, {}),
+        (DestinationForm, DestinationFacts, {}),
+        (RuleForm, Rule, {}),
+        (ArchiveForm, ArchiveFacts, {"hours": {"from_hour", "until_hour"}}),
+    ],
+)
+def test_a_form_asks_for_everything_or_changing_one_thing_would_empty_another(
+    form: type, facts: type, differently: dict[str, set[str]]
+) -> None:
+    wanted = {name for field in fields(facts) for name in differently.get(field.name, {field.name})}
+    assert set(form.base_fields) == wanted
 
 
 def test_every_setting_up_is_on_record_with_its_person(ops: Client) -> None:

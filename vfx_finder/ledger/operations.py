@@ -18,6 +18,7 @@ from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import (
     AnalysisRecord,
     Case,
+    CommitmentRequest,
     Delivery,
     Destination,
     Heartbeat,
@@ -170,6 +171,11 @@ def refusals(since: datetime, limit: int = 100) -> list[Refusal]:
 def senders() -> list[Sender]:
     """Every sender, by AE title."""
     return list(Sender.objects.all())
+
+
+def commitments(limit: int = 20) -> list[CommitmentRequest]:
+    """Storage commitment that senders asked for, newest first."""
+    return list(CommitmentRequest.objects.order_by("-asked_at")[:limit])
 
 
 def unhappy_destinations() -> list[Destination]:

@@ -93,6 +93,13 @@ class SenderForm(SetUpForm):
         min_value=1,
         help_text="A study without a new image for this long is complete. Empty: as the installation has it.",
     )
+    port = forms.IntegerField(
+        label="Its own port",
+        required=False,
+        min_value=1,
+        max_value=65535,
+        help_text="Where it is told of storage commitment after it has hung up. Empty: not known.",
+    )
     enabled = forms.BooleanField(label="May send", required=False, initial=True)
 
 

@@ -51,6 +51,7 @@ def sources(request: HttpRequest) -> HttpResponse:
     words = {
         "rows": [SourceRow(one, sent.get(one.AETitle, 0), bool(one.token_sha256)) for one in every],
         "refused": [_refusal_row(one) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)],
+        "commitments": [(one, len(one.asked)) for one in operations.commitments()],
         "named": sorted(set(settings.VFX.accepted_calling_ae_titles) - {one.AETitle for one in every}),
         "vfx": settings.VFX,
     }
