@@ -268,7 +268,7 @@ class TestSources:
             asked_at=NOW,
             problem="No port.",
         )
-        assert "not yet Away." in words("sources")
+        assert "not yet No port." in words("sources")
 
     def test_a_sender_that_is_switched_off_stays_listed(self, ops: Client, words: Words) -> None:
         say(ops, "source-add", **self.FORM)
