@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from vfx_finder.domain.commitment import Asked, Reference, Report
 from vfx_finder.domain.delivery import Proof
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.identity import Uid
@@ -48,6 +49,41 @@ def proof_of(report: Dataset) -> Proof:
     except (AttributeError, TypeError, ValueError):
         raise Unreadable("A storage commitment result is malformed.") from None
     return Proof(transaction, committed - {uid for uid, _ in failed}, failed)
+
+
+def asked_of(request: Dataset) -> Asked:
+    """What the Action Information of an N-ACTION request asks for (PS3.4 table J.3-1), each instance once.
+
+    Raises `Unreadable` for one without a valid Transaction UID, without instances, or with a malformed UID.
+    """
+    try:
+        transaction = str(Uid(str(request.get("TransactionUID", ""))))
+        items = request.get("ReferencedSOPSequence", None) or ()
+        references = tuple(dict.fromkeys(Reference(_class(item), _instance(item)) for item in items))
+    except (AttributeError, TypeError, ValueError):
+        raise Unreadable("A storage commitment request is malformed.") from None
+    if not references:
+        raise Unreadable("A storage commitment request names no instance.")
+    return Asked(transaction, references)
+
+
+def report(told: Report) -> Dataset:
+    """The Event Information of an N-EVENT-REPORT request (PS3.4 table J.3-2); an empty sequence is left out."""
+    event = Dataset()
+    event.TransactionUID = told.TransactionUID
+    if told.committed:
+        kept = [_reference(one.SOPClassUID, one.SOPInstanceUID) for one in told.committed]
+        event.ReferencedSOPSequence = Sequence(kept)
+    if told.failed:
+        items = [_reference(one.SOPClassUID, one.SOPInstanceUID) for one, _ in told.failed]
+        for item, (_, reason) in zip(items, told.failed, strict=True):
+            item.FailureReason = int(reason)
+        event.FailedSOPSequence = Sequence(items)
+    return event
+
+
+def _class(item: Dataset) -> str:
+    return str(Uid(str(item.get("ReferencedSOPClassUID", ""))))
 
 
 def _reference(SOPClassUID: str, SOPInstanceUID: str) -> Dataset:

@@ -1,0 +1,67 @@
+"""An association that the listener opens itself, to tell a peer what it asked for: in the role of the provider."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pynetdicom import AE, build_role
+from pynetdicom.association import Association
+
+from vfx_finder.domain.errors import NotAllowed, Retry
+
+CONNECT_S = 10.0
+ANSWER_S = 30.0
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Whom to call: address, its AE title and ours."""
+
+    host: str
+    port: int
+    called: str
+    calling: str
+
+
+@contextmanager
+def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
+    """An association for this SOP Class in which we are its provider (SCP role, DICOM PS3.7 annex D.3.3.4).
+
+    Raises `Retry` where nobody answers, `NotAllowed` where the peer refuses the association or the SOP Class.
+    """
+    entity = AE(ae_title=to.calling)
+    entity.connection_timeout = CONNECT_S
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_S
+    entity.add_requested_context(sop_class)
+    association = entity.associate(
+        to.host,
+        to.port,
+        ae_title=to.called,
+        ext_neg=[build_role(sop_class, scp_role=True)],
+        bind_address=(_own_side(to), 0),
+    )
+    try:
+        if association.is_rejected:
+            raise NotAllowed("It refused the association.")
+        if not association.is_established:
+            raise (
+                Retry("It did not answer the call.")
+                if not association.rejected_contexts
+                else NotAllowed("It does not take storage commitment results.")
+            )
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def _own_side(to: Callback) -> str:
+    """This machine's address on the way to the peer. Raises `Retry` where there is no way."""
+    try:
+        family, kind, *_, target = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:  # connecting a datagram socket sends nothing
+            probe.connect(target)
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise Retry("It cannot be reached.") from error

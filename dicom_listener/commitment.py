@@ -1,0 +1,231 @@
+"""Storage commitment as its provider (DICOM PS3.4 annex J): a peer asks, is answered at once, and told the result.
+
+The result goes back on the peer's own association where that is still open after a moment, otherwise by an association
+to the host that asked and the port that an operator has set for that sender. What cannot be told is tried again, in
+this process or another, until the peer has heard it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from pydicom.dataset import Dataset
+from pynetdicom.events import Event
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+)
+
+from dicom_listener.calling_back import Callback, call_back
+from vfx_finder.actions import commitment
+from vfx_finder.actions.commitment import Claimed, Peer
+from vfx_finder.dicom.commitment import asked_of, report
+from vfx_finder.dicom.statuses import PROCESSING_FAILURE, SUCCESS
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.commitment import Report
+from vfx_finder.domain.errors import Retry, Unreadable, VfxError, WrongState
+from vfx_finder.spool import Spool
+
+log = structlog.get_logger(__name__)
+
+NO_SUCH_INSTANCE, INVALID_ARGUMENT, NO_SUCH_ACTION, RESOURCE_LIMITATION = 0x0112, 0x0115, 0x0123, 0x0213
+"""N-ACTION failures, DICOM PS3.7 section 10.1.4.1.10."""
+REQUEST_COMMITMENT = 1
+"""Action Type ID, PS3.4 table J.3-1."""
+ALL_COMMITTED, FAILURES_EXIST = 1, 2
+"""Event Type ID, PS3.4 table J.3-2."""
+
+MOMENT_S = 1.0
+"""A peer that means to hang up after its question has done so by then; the result is not sent into its goodbye."""
+LOOK_EVERY_S = 2.0
+AT_ONCE = 4
+"""Peers that are told at the same time, each by a thread of its own: one that hangs holds up nobody else."""
+STATUS_OF = {Unreadable: INVALID_ARGUMENT, WrongState: INVALID_ARGUMENT, Retry: RESOURCE_LIMITATION}
+
+
+class Link(Protocol):
+    """The peer's own association, as far as a result needs it."""
+
+    is_established: bool
+
+    def send_n_event_report(
+        self, dataset: Dataset, event_type: int, class_uid: str, instance_uid: str, msg_id: int = 1
+    ) -> tuple[Dataset, object]:
+        """The peer's response, empty where none came."""
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request just heard, and the association that it came on."""
+
+    request_id: int
+    calling: str
+    link: Link
+    heard_at: datetime
+
+
+@dataclass
+class Desk:
+    """Where requests are laid down by associations and taken up by the threads that answer them.
+
+    `ae_title` is our own. `hang_up` is called where a thread ends that has used the database.
+    """
+
+    spool: Spool
+    ae_title: str
+    hang_up: Callable[[], object] = lambda: None
+    _questions: list[Question] = field(default_factory=list)
+    _busy: set[str] = field(default_factory=set)
+    _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def lay_down(self, question: Question) -> None:
+        """Answer this in a moment."""
+        with self._lock:
+            self._questions.append(question)
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Answer what is due while the block runs. What is under way at its end, the next listener tells again."""
+        thread = threading.Thread(target=self._rounds, name="commitment", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(LOOK_EVERY_S)
+
+    def _rounds(self) -> None:
+        looked = datetime.min.replace(tzinfo=UTC)
+        while not self._stop.wait(MOMENT_S / 4):
+            now = _now()
+            due = self._due_questions(now)
+            looks = (now - looked).total_seconds() >= LOOK_EVERY_S
+            looked = now if looks else looked
+            try:
+                for question in due:
+                    self._take_up(commitment.claim(now, request_id=question.request_id), question.link)
+                while looks and self._take_up(commitment.claim(now, self._busy_titles()), None):
+                    pass
+            except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
+                log.warning("commitment-waits", kind=type(error).__name__)
+                self.hang_up()
+        self.hang_up()
+
+    def _due_questions(self, now: datetime) -> list[Question]:
+        with self._lock:
+            old = [one for one in self._questions if (now - one.heard_at).total_seconds() >= MOMENT_S]
+            due = list({one.calling: one for one in old if one.calling not in self._busy}.values())
+            self._questions = [one for one in self._questions if one not in due]
+        return due
+
+    def _busy_titles(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._busy)
+
+    def _take_up(self, claimed: Claimed | None, link: Link | None) -> bool:
+        """Answer this in a thread of its own; False where there is nothing to do."""
+        if claimed is None:
+            return False
+        self._places.acquire()
+        with self._lock:
+            self._busy.add(claimed.peer.calling)
+        threading.Thread(target=self._answer, args=(claimed, link), name="commitment result", daemon=True).start()
+        return True
+
+    def _answer(self, claimed: Claimed, link: Link | None) -> None:
+        try:
+            self._judge_and_tell(claimed, link)
+        except Exception as error:  # noqa: BLE001 - the claim runs out by itself, and another takes it up
+            log.error("commitment-failed", kind=type(error).__name__)
+        finally:
+            self.hang_up()
+            with self._lock:
+                self._busy.discard(claimed.peer.calling)
+            self._places.release()
+
+    def _judge_and_tell(self, claimed: Claimed, link: Link | None) -> None:
+        result = commitment.judge(claimed, self.spool, _now())
+        if result is None:
+            commitment.postpone(claimed.id, _now())
+            if link is not None:
+                self.lay_down(Question(claimed.id, claimed.peer.calling, link, _now()))
+            return
+        problem = _told_on(link, result) and self._told_anew(claimed, result)
+        if problem:
+            commitment.not_told(claimed, result, problem, _now())
+            log.warning("commitment-not-told", calling=claimed.peer.calling, why=problem)
+            return
+        commitment.told(claimed.id, result, _now())
+        log.info(
+            "commitment-told", calling=claimed.peer.calling, committed=len(result.committed), failed=len(result.failed)
+        )
+
+    def _told_anew(self, claimed: Claimed, result: Report) -> str:
+        """What went wrong, empty where the peer answered with success."""
+        if claimed.port is None:
+            return "It has hung up, and its own port is not set (Network, Sources)."
+        to = Callback(claimed.peer.host, claimed.port, claimed.peer.calling, self.ae_title)
+        try:
+            with call_back(to, StorageCommitmentPushModel) as link:
+                return _told_on(link, result)
+        except VfxError as error:
+            return str(error)
+
+
+def on_commitment_request(event: Event, desk: Desk) -> int:
+    """The status of the N-ACTION response: success means that a result will follow, not what it is."""
+    request = event.request
+    if request.RequestedSOPInstanceUID != StorageCommitmentPushModelInstance:
+        return NO_SUCH_INSTANCE
+    if request.ActionTypeID != REQUEST_COMMITMENT:
+        return NO_SUCH_ACTION
+    peer = Peer(str(event.assoc.requestor.ae_title).strip(), str(event.assoc.requestor.address))
+    try:
+        asked = asked_of(_action_information(event))
+        request_id = commitment.ask(asked, peer, Actor.process("listener"), _now())
+    except VfxError as error:
+        status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), PROCESSING_FAILURE)
+        log.warning("commitment-refused", calling=peer.calling, why=str(error), status=f"0x{status:04X}")
+        return status
+    except Exception as error:  # noqa: BLE001 - the database may be away: the peer is asked to come again
+        log.error("commitment-not-kept", kind=type(error).__name__)
+        desk.hang_up()
+        return RESOURCE_LIMITATION
+    desk.lay_down(Question(request_id, peer.calling, event.assoc, _now()))
+    log.info("commitment-asked", calling=peer.calling, instances=len(asked.references))
+    return SUCCESS
+
+
+def _action_information(event: Event) -> Dataset:
+    try:
+        return event.action_information
+    except Exception:  # noqa: BLE001 - pydicom raises whatever the bytes lead it to
+        raise Unreadable("A storage commitment request is malformed.") from None
+
+
+def _told_on(link: Link | None, result: Report) -> str:
+    """What went wrong in telling it on this association, empty where the peer answered with success."""
+    if link is None or not link.is_established:
+        return "It has hung up."
+    event_type = FAILURES_EXIST if result.failed else ALL_COMMITTED
+    answer = Dataset()
+    # The association may end at any moment, and then either of these is raised.
+    with suppress(RuntimeError, ValueError, OSError):
+        answer, _ = link.send_n_event_report(
+            report(result), event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+        )
+    status = answer.get("Status")
+    if status is None:
+        return "It did not answer the result."
+    return "" if status == SUCCESS else f"It answered the result with 0x{status:04X}."
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,312 @@
+"""Storage commitment: a PACS may forget what we have confirmed, so only what is really here is confirmed."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+
+from dicom_listener import commitment as scp
+from dicom_listener.associations import Door
+from dicom_listener.commitment import Desk, on_commitment_request
+from dicom_listener.server import Around, listening
+from tests.support import dicom
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH
+from vfx_finder.actions import commitment, intake
+from vfx_finder.actions.commitment import Peer
+from vfx_finder.actions.keeping import Keeper, keep_and_record
+from vfx_finder.dicom.commitment import proof_of, request
+from vfx_finder.dicom.part10 import taken_apart
+from vfx_finder.dicom.whole import checked
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.commitment import GIVEN_UP_AFTER, MOST_REFERENCES, ROWS_FOLLOW, Asked, FailureReason, Reference
+from vfx_finder.domain.delivery import Proof
+from vfx_finder.domain.errors import Retry, WrongState
+from vfx_finder.ledger.models import CommitmentRequest, Sender, StoredInstance
+from vfx_finder.spool import Spool
+
+pytestmark = [pytest.mark.django_db(transaction=True), PEERS_VANISH]
+
+CT = str(uid.CTImageStorage)
+LISTENER = Actor.process("listener")
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+LATER = NOW + ROWS_FOLLOW
+SUCCESS = 0x0000
+
+
+@dataclass
+class Pacs:
+    """A PACS that asks, and hears the results."""
+
+    port: int
+    heard: list[Proof] = field(default_factory=list)
+    types: list[int] = field(default_factory=list)
+    answer: int = SUCCESS
+
+    def on_result(self, event: evt.Event) -> tuple[int, None]:
+        self.types.append(event.request.EventTypeID)
+        self.heard.append(proof_of(event.event_information))
+        return self.answer, None
+
+    def ask(self, asked: Dataset, stay: Callable[[], bool] = lambda: True, **over: object) -> int | None:
+        """Send an N-ACTION and hang up when `stay` is true; the status that was answered."""
+        entity = AE(ae_title="PACS")
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
+        entity.add_requested_context(StorageCommitmentPushModel)
+        link = entity.associate(
+            LOOPBACK,
+            self.port,
+            ae_title="VFXFINDER",
+            bind_address=(LOOPBACK, 0),
+            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_result)],
+        )
+        assert link.is_established
+        words = {
+            "action_type": 1,
+            "class_uid": StorageCommitmentPushModel,
+            "instance_uid": StorageCommitmentPushModelInstance,
+        }
+        status, _ = link.send_n_action(asked, **(words | over))
+        assert until(stay)
+        link.release()
+        return status.get("Status")
+
+
+def until(true: Callable[[], bool], within_s: float = 60) -> bool:
+    """Whether it becomes true within this time."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def brought(committed_db: None, spool: Spool) -> Callable[..., list[Reference]]:
+    """Keep some slices of a study as if they had come by C-STORE."""
+
+    def bring(name: str, count: int = 3) -> list[Reference]:
+        keeper = Keeper(spool, lambda instance: intake.receive(instance, LISTENER, NOW, 60))
+        references = []
+        for number in range(count):
+            header, content = checked(*taken_apart(dicom.encoded(dicom.ct_slice(dicom.Order(name=name), number))))
+            keep_and_record(keeper, header, content, "PACS")
+            references.append(Reference(CT, header.SOPInstanceUID))
+        return references
+
+    return bring
+
+
+@pytest.fixture
+def pacs(spool: Spool, committed_db: None) -> Iterator[Pacs]:
+    """A PACS in front of a listener that keeps its rows in the real ledger."""
+    from django.db import connections
+
+    desk = Desk(spool, "VFXFINDER", hang_up=connections.close_all)
+    around = Around(handlers={evt.EVT_N_ACTION: (on_commitment_request, [desk])}, leave=connections.close_all)
+    keeper = Keeper(spool, lambda instance: intake.receive(instance, LISTENER, NOW, 60))
+    with listening((LOOPBACK, 0), keeper, Door(), around) as here, desk.attended():
+        yield Pacs(here.port)
+
+
+@contextmanager
+def own_port(pacs: Pacs, *, takes_roles: bool = True) -> Iterator[int]:
+    """The PACS listens too, for results that come by an association of their own."""
+    entity = AE(ae_title="PACS")
+    roles = {"scu_role": True, "scp_role": True} if takes_roles else {}
+    entity.add_supported_context(StorageCommitmentPushModel, **roles)
+    server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, pacs.on_result)])
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+def asking(transaction: str, references: list[Reference]) -> Dataset:
+    return request(transaction, [(one.SOPClassUID, one.SOPInstanceUID) for one in references])
+
+
+def uids(references: list[Reference]) -> set[str]:
+    return {one.SOPInstanceUID for one in references}
+
+
+def test_a_study_is_confirmed_on_the_same_association(pacs: Pacs, brought: Callable[..., list[Reference]]) -> None:
+    """A PACS that stays is told there: all instances, event type 1; the row says what was asked and answered."""
+    references = brought("same")
+    assert pacs.ask(asking("1.2.3.1", references), stay=lambda: bool(pacs.heard)) == SUCCESS
+    assert (pacs.heard[0].TransactionUID, pacs.heard[0].committed, pacs.types) == ("1.2.3.1", uids(references), [1])
+    assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
+    row = CommitmentRequest.objects.get()
+    assert (row.calling, row.host, row.next_at, row.problem) == ("PACS", LOOPBACK, None, "")
+    assert len(row.answer["committed"]) == len(row.asked) == 3
+    assert row.answer["failed"] == []
+
+
+@pytest.mark.parametrize("takes_roles", [True, False])
+def test_a_pacs_that_hangs_up_is_called_back(
+    pacs: Pacs, brought: Callable[..., list[Reference]], takes_roles: bool
+) -> None:
+    """Its host, the port that an operator set, our AE title; also where it does not answer role negotiation."""
+    references = brought("called back")
+    with own_port(pacs, takes_roles=takes_roles) as port:
+        Sender.objects.create(AETitle="PACS", port=port)
+        assert pacs.ask(asking("1.2.3.2", references)) == SUCCESS
+        assert until(lambda: bool(pacs.heard))
+    assert pacs.heard[0].committed == uids(references)
+
+
+def test_what_is_not_here_is_not_confirmed(
+    pacs: Pacs, brought: Callable[..., list[Reference]], spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown instance, a damaged file, a file that is gone, another SOP Class, a class never taken: each fails."""
+    monkeypatch.setattr(commitment, "ROWS_FOLLOW", timedelta(0))
+    good, damaged, gone, other = brought("failures", 4)
+    path_of = dict(StoredInstance.objects.values_list("SOPInstanceUID", "path"))
+    spool.path_of(path_of[damaged.SOPInstanceUID]).write_bytes(b"damaged")
+    spool.path_of(path_of[gone.SOPInstanceUID]).unlink()
+    asked = [
+        good,
+        damaged,
+        gone,
+        Reference(str(uid.EnhancedCTImageStorage), other.SOPInstanceUID),
+        Reference(CT, "1.2.3.4.5"),
+        Reference(str(uid.MRImageStorage), "1.2.3.4.6"),
+    ]
+    pacs.ask(asking("1.2.3.3", asked), stay=lambda: bool(pacs.heard))
+    assert (pacs.heard[0].committed, pacs.types) == ({good.SOPInstanceUID}, [2])
+    assert [reason for _, reason in pacs.heard[0].failed] == [0x0110, 0x0110, 0x0119, 0x0112, 0x0122]
+
+
+MALFORMED: dict[str, tuple[Callable[[], Dataset], dict[str, object], int]] = {
+    "no transaction": (lambda: asking("", [Reference(CT, "1.2")]), {}, 0x0115),
+    "no instance": (lambda: asking("1.2.3.4", []), {}, 0x0115),
+    "another action": (lambda: asking("1.2.3.4", [Reference(CT, "1.2")]), {"action_type": 2}, 0x0123),
+    "another object": (lambda: asking("1.2.3.4", [Reference(CT, "1.2")]), {"instance_uid": "1.2.3"}, 0x0112),
+}
+
+
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_malformed_request_has_its_status(pacs: Pacs, how: str) -> None:
+    """Refused at once with a reason; nothing is kept, and the next request is welcome."""
+    made, over, status = MALFORMED[how]
+    assert pacs.ask(made(), **over) == status
+    assert not CommitmentRequest.objects.exists()
+
+
+def test_a_pacs_that_cannot_be_called_is_told_when_it_can(
+    pacs: Pacs, brought: Callable[..., list[Reference]], spool: Spool
+) -> None:
+    """Without a port the row says what to do; later the same request is told by whichever process looks."""
+    references = brought("later")
+    assert pacs.ask(asking("1.2.3.5", references)) == SUCCESS
+    assert until(lambda: "port is not set" in CommitmentRequest.objects.get().problem)
+    row = CommitmentRequest.objects.get()
+    assert (row.attempts, row.answered_at) == (1, None)
+    assert row.next_at > row.asked_at
+    with own_port(pacs) as port:
+        Sender.objects.create(AETitle="PACS", port=port)
+        CommitmentRequest.objects.update(next_at=row.asked_at)
+        assert until(lambda: bool(pacs.heard))
+    assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
+    assert CommitmentRequest.objects.get().problem == ""
+
+
+def test_a_hung_pacs_holds_up_nobody(
+    pacs: Pacs, brought: Callable[..., list[Reference]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One peer takes the call and says nothing; another is told meanwhile."""
+    import socket
+
+    references = brought("hung")
+    with socket.create_server((LOOPBACK, 0)) as silent, own_port(pacs) as port:
+        Sender.objects.create(AETitle="HUNG", port=silent.getsockname()[1])
+        Sender.objects.create(AETitle="PACS", port=port)
+        for number, title in enumerate(("HUNG", "HUNG", "HUNG", "HUNG", "HUNG", "PACS")):
+            asked = Asked(f"1.2.3.6.{number}", tuple(references))
+            request_id = commitment.ask(asked, Peer(title, LOOPBACK), LISTENER, NOW)
+            CommitmentRequest.objects.filter(pk=request_id).update(next_at=NOW)
+        assert until(lambda: bool(pacs.heard), within_s=scp.LOOK_EVERY_S + 20)
+
+
+# The rules behind it, without a wire.
+
+
+def asked_for(references: list[Reference], transaction: str = "1.2.3.9") -> int:
+    return commitment.ask(Asked(transaction, tuple(references)), Peer("PACS", LOOPBACK), LISTENER, NOW)
+
+
+def test_the_row_of_an_acknowledged_instance_may_follow(brought: Callable[..., list[Reference]], spool: Spool) -> None:
+    """Within moments of the request an unknown instance is looked for again; then it is called unknown."""
+    asked_for([*brought("follows"), Reference(CT, "1.2.3.4.7")])
+    claimed = commitment.claim(LATER)
+    assert claimed is not None
+    assert commitment.judge(claimed, spool, NOW) is None
+    commitment.postpone(claimed.id, NOW)
+    result = commitment.judge(claimed, spool, LATER)
+    assert result is not None
+    assert [reason for _, reason in result.failed] == [FailureReason.NO_SUCH_INSTANCE]
+
+
+def test_a_request_is_in_one_hand_at_a_time(brought: Callable[..., list[Reference]]) -> None:
+    """Who has it keeps it for a while; a busy peer is passed over; what was told is never due again."""
+    asked_for(brought("hand"))
+    assert commitment.claim(NOW) is None, "left to the process that heard it"
+    assert commitment.claim(LATER, busy=["PACS"]) is None
+    first = commitment.claim(LATER)
+    assert first is not None
+    assert commitment.claim(LATER) is None
+    again = commitment.claim(LATER + commitment.IN_HAND)
+    assert again is not None
+    assert again.id == first.id
+
+
+def test_a_result_is_tried_for_a_day_and_stays_on_the_list(
+    brought: Callable[..., list[Reference]], spool: Spool
+) -> None:
+    """Each failure is stated; after a day nothing is due, and the problem stands there."""
+    asked_for(brought("a day"))
+    claimed = commitment.claim(LATER)
+    assert claimed is not None
+    result = commitment.judge(claimed, spool, LATER)
+    assert result is not None
+    commitment.not_told(claimed, result, "It did not answer the call.", LATER)
+    assert CommitmentRequest.objects.get().next_at == LATER + timedelta(seconds=10)
+    commitment.not_told(claimed, result, "It did not answer the call.", NOW + GIVEN_UP_AFTER)
+    row = CommitmentRequest.objects.get()
+    assert (row.next_at, row.attempts, row.problem) == (None, 2, "It did not answer the call.")
+
+
+def test_the_same_question_is_answered_again_and_another_under_its_name_is_refused(
+    brought: Callable[..., list[Reference]], spool: Spool
+) -> None:
+    """A PACS that lost the answer may ask again; a Transaction UID stands for one set of instances."""
+    references = brought("again")
+    first = asked_for(references)
+    claimed = commitment.claim(LATER)
+    assert claimed is not None
+    result = commitment.judge(claimed, spool, LATER)
+    assert result is not None
+    commitment.told(first, result, LATER)
+    assert asked_for(references) == first
+    assert CommitmentRequest.objects.get().answered_at is None
+    with pytest.raises(WrongState):
+        asked_for(references[:1])
+
+
+def test_more_than_can_be_judged_at_once_is_refused(committed_db: None) -> None:
+    """A bound on what one request may cost."""
+    with pytest.raises(Retry):
+        asked_for([Reference(CT, f"1.2.{number}") for number in range(1, MOST_REFERENCES + 2)])
