@@ -9,9 +9,10 @@ conversation.py  one association from its first byte to its last, in a thread of
 c_store.py       one instance: check, keep, record, answer
 services.py      what is neither an image nor an echo: N-ACTION, N-EVENT-REPORT
 handlers.py      by whom, in a listener that has its ledger
+commitment.py    requests for storage commitment: asked, judged, told
+calling_back.py  the association by which they are told, where theirs is closed
 commitment_result.py  what archives tell of results that we sent them
 refusals.py      who was turned away: logged now, counted in a row soon
-statuses.py      the one table from error to DICOM status
 rows.py          the row of an instance, in the ledger
 callers.py       the accept list, remembered for some seconds; who was let in
 tls.py           certificates on both sides, renewed without a restart

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from dicom_listener.statuses import SUCCESS, comment_of, status_of
 from vfx_finder.actions.keeping import Keeper, keep_and_record
 from vfx_finder.dicom.part10 import Announced
+from vfx_finder.dicom.statuses import SUCCESS, comment_of, status_of
 from vfx_finder.dicom.whole import DoesNotMatch, checked
 from vfx_finder.domain.errors import Retry, Unreadable, VfxError
 from vfx_finder.domain.sender import Refused

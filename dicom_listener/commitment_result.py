@@ -5,8 +5,8 @@ from collections.abc import Callable
 import structlog
 from pynetdicom.events import Event
 
-from dicom_listener.statuses import SUCCESS
 from vfx_finder.dicom.commitment import proof_of
+from vfx_finder.dicom.statuses import SUCCESS
 from vfx_finder.domain.delivery import Proof
 from vfx_finder.domain.errors import Unreadable
 

@@ -33,8 +33,8 @@ from dicom_listener.negotiation import Proposal, agree, proposal_of
 from dicom_listener.pdu import Ended, Wire
 from dicom_listener.refusals import Refusals
 from dicom_listener.services import Handlers
-from dicom_listener.statuses import SUCCESS
 from vfx_finder.dicom.part10 import Announced
+from vfx_finder.dicom.statuses import SUCCESS
 from vfx_finder.domain.sender import Refused
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Conversation:
         self.contexts: dict[int, PresentationContext] = {}
         self.is_established = False
         self._most = 0
-        self._answers: queue.Queue[Message] = queue.Queue()
+        self._answers: queue.Queue[Message | None] = queue.Queue()
         self._sending = threading.Lock()
 
     @property
@@ -85,6 +85,7 @@ class Conversation:
             self._last_word(pdu.abort_pdu(pdu.BY_USER))
         finally:
             self.is_established = False
+            self._answers.put(None)  # no answer comes any more
             self.wire.close()
 
     def send_n_event_report(
@@ -101,7 +102,8 @@ class Conversation:
         command = services.event_report(msg_id, event_type, class_uid, instance_uid)
         try:
             self._say(context_id, command, services.encoded(dataset, context))
-            return services.answer_in(self._answers.get(timeout=self.house.keeper.door.patience_s)), None
+            answer = self._answers.get(timeout=self.house.keeper.door.patience_s)
+            return (services.answer_in(answer) if answer else Dataset()), None
         except (Ended, queue.Empty):
             return Dataset(), None
 

@@ -4,16 +4,17 @@ from datetime import UTC, datetime
 
 from pynetdicom import evt
 
+from dicom_listener.commitment import Desk, on_commitment_request
 from dicom_listener.commitment_result import on_commitment_result
-from dicom_listener.rows import Rows, reconnecting
+from dicom_listener.rows import reconnecting
 from dicom_listener.services import Handlers
 from vfx_finder.actions import dispatch
 from vfx_finder.config import Settings
 from vfx_finder.domain.delivery import Pace, Proof
 
 
-def handlers_of(settings: Settings, _rows: Rows) -> Handlers:
-    """By pynetdicom's event. `rows` may still have to write what a message asks about (`Rows.settle`)."""
+def handlers_of(settings: Settings, desk: Desk) -> Handlers:
+    """By pynetdicom's event. Requests for storage commitment are laid on `desk`."""
     pace = Pace(
         first_wait_s=settings.delivery_wait_seconds,
         tries=settings.delivery_tries,
@@ -23,4 +24,7 @@ def handlers_of(settings: Settings, _rows: Rows) -> Handlers:
     def heard(proof: Proof) -> object:
         return dispatch.proven(proof, pace, datetime.now(UTC))
 
-    return {evt.EVT_N_EVENT_REPORT: (on_commitment_result, [reconnecting(heard)])}
+    return {
+        evt.EVT_N_ACTION: (on_commitment_request, [desk]),
+        evt.EVT_N_EVENT_REPORT: (on_commitment_result, [reconnecting(heard)]),
+    }

@@ -12,6 +12,7 @@ from django.db import connections
 
 from dicom_listener.associations import Door, Places, share
 from dicom_listener.callers import AcceptMemory, Greeted
+from dicom_listener.commitment import Desk
 from dicom_listener.family import STOP, raise_family
 from dicom_listener.handlers import handlers_of
 from dicom_listener.refusals import Refusals
@@ -93,11 +94,12 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
     accept = AcceptMemory(reconnecting(lambda: accept_list(settings)))
     accept.look()
     hang_up()  # this thread reads nothing more
+    desk = Desk(spool, settings.ae_title, hang_up)
     around = Around(
         accept=accept.now,
         refusals=refusals,
         secure=tls.context if tls else None,
-        handlers=handlers_of(settings, rows),
+        handlers=handlers_of(settings, desk),
         heard=greeted.note,
         leave=hang_up,
         places=places,
@@ -107,6 +109,7 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
         beating("listener" if number == 0 else f"listener-{number + 1}", lambda: _facts(spool, tls)),
         rows.following(),
         refusals.writing((greeted.write, accept.look), hang_up),
+        desk.attended(),
         hearing(listener, keeper, door_of(settings), around),
     ):
         yield

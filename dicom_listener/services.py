@@ -32,7 +32,7 @@ from dicom_listener.dimse import (
     number,
     text,
 )
-from dicom_listener.statuses import PROCESSING_FAILURE, UNRECOGNISED_OPERATION
+from vfx_finder.dicom.statuses import PROCESSING_FAILURE, UNRECOGNISED_OPERATION
 from vfx_finder.domain.errors import VfxError
 
 log = structlog.get_logger(__name__)

@@ -3,7 +3,7 @@
 import pytest
 
 from dicom_listener import rows
-from dicom_listener.statuses import STATUS_OF, comment_of, status_of
+from vfx_finder.dicom.statuses import STATUS_OF, comment_of, status_of
 from vfx_finder.dicom.whole import DoesNotMatch
 from vfx_finder.domain import errors
 from vfx_finder.domain.errors import Broken, Retry, Unreadable, VfxError

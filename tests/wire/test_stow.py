@@ -260,8 +260,8 @@ def test_a_request_larger_than_the_setting_is_refused(token: str, monkeypatch: p
 
 def test_one_file_that_is_too_large_does_not_stop_the_rest(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is skipped without being held, and named as a failure for want of room."""
-    monkeypatch.setattr(views, "MOST_INSTANCE_BYTES", 50_000)
-    answer = stow.store([named("first"), bytes(300_000), named("last")], token)
+    monkeypatch.setattr(views, "MEGABYTE", 25)  # so that one object may have 50,000 bytes, and a request 100,000
+    answer = stow.store([named("first"), bytes(60_000), named("last")], token)
     assert (answer.status_code, stow.reasons(answer)) == (ACCEPTED, [0xA700])
     assert len(stow.referenced(answer)) == 2
 

@@ -33,9 +33,7 @@ AT_ONCE = 4
 """Requests at work; more are asked to come again, because the pages need threads too."""
 DICOM = "application/dicom"
 MULTIPART = "multipart/related"
-MEGABYTE = 2**20
-MOST_INSTANCE_BYTES = 512 * MEGABYTE
-"""Far above any CT or film, also one of many frames; it is held in memory while it is checked."""
+MEGABYTE = 1_000_000
 
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 _ACCEPTABLE = ("application/dicom+json", "application/json", "application/*", "*/*")
@@ -71,7 +69,7 @@ class Stow:
 
     @cached_property
     def _spool(self) -> Spool:
-        return Spool(settings.VFX.spool_dir)
+        return Spool(settings.VFX.spool_dir, settings.VFX.keep_free)
 
     def _answer(self, request: HttpRequest, incoming: Incoming, study: str) -> HttpResponse:
         sender = self._sender(request)
@@ -137,16 +135,17 @@ def _check_types(request: HttpRequest) -> None:
 
 
 def _parts(request: HttpRequest, incoming: Incoming) -> Iterator[Part]:
+    most = settings.VFX.most_object_mb * MEGABYTE
     if request.content_type == MULTIPART:
-        yield from parts(incoming.read, request.content_params.get("boundary", ""), MOST_INSTANCE_BYTES)
+        yield from parts(incoming.read, request.content_params.get("boundary", ""), most)
         return
     pieces, size = [], 0
     while piece := incoming.read():
         size += len(piece)
-        if size <= MOST_INSTANCE_BYTES:
+        if size <= most:
             pieces.append(piece)
     if size:
-        yield Part(DICOM, b"".join(pieces) if size <= MOST_INSTANCE_BYTES else None)
+        yield Part(DICOM, b"".join(pieces) if size <= most else None)
 
 
 def _kept(part: Part, delivery: Delivery) -> Outcome:
