@@ -10,19 +10,14 @@ from dicom_listener.rows import reconnecting
 from dicom_listener.services import Handlers
 from vfx_finder.actions import dispatch
 from vfx_finder.config import Settings
-from vfx_finder.domain.delivery import Pace, Proof
+from vfx_finder.domain.delivery import Proof
 
 
 def handlers_of(settings: Settings, desk: Desk) -> Handlers:
     """By pynetdicom's event. Requests for storage commitment are laid on `desk`."""
-    pace = Pace(
-        first_wait_s=settings.delivery_wait_seconds,
-        tries=settings.delivery_tries,
-        proof_wait_s=settings.commitment_wait_seconds,
-    )
 
     def heard(proof: Proof) -> object:
-        return dispatch.proven(proof, pace, datetime.now(UTC))
+        return dispatch.proven(proof, settings.pace, datetime.now(UTC))
 
     return {
         evt.EVT_N_ACTION: (on_commitment_request, [desk]),

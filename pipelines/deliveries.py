@@ -63,12 +63,7 @@ class Post:
 
 def post_of(settings: Settings, spool: Spool) -> Post:
     """How this installation sends."""
-    pace = Pace(
-        first_wait_s=settings.delivery_wait_seconds,
-        tries=settings.delivery_tries,
-        proof_wait_s=settings.commitment_wait_seconds,
-    )
-    return Post(spool, partial(_objects, settings), station_of(settings), pace)
+    return Post(spool, partial(_objects, settings), station_of(settings), settings.pace)
 
 
 def _objects(settings: Settings, order: Order) -> Sequence[Sendable]:

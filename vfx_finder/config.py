@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vfx_finder import embedded_postgres
+from vfx_finder.domain.delivery import Pace
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.hours import Hours
 
@@ -135,6 +136,15 @@ class Settings(BaseSettings):
     def keep_free(self) -> int:
         """`keep_free_mb` in bytes, for `Spool`."""
         return self.keep_free_mb * 1_000_000
+
+    @property
+    def pace(self) -> Pace:
+        """How patiently results are sent."""
+        return Pace(
+            first_wait_s=self.delivery_wait_seconds,
+            tries=self.delivery_tries,
+            proof_wait_s=self.commitment_wait_seconds,
+        )
 
     @property
     def log_dir(self) -> Path:

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pynetdicom import AE, evt
+from pynetdicom.dimse_messages import N_ACTION_RSP
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from tests.support.peers import peer
@@ -52,14 +53,16 @@ class Archive:
         return status
 
     def on_action(self, event: evt.Event) -> tuple[int, None]:
-        asked = event.action_information
-        self.asked.append(asked)
-        if self.commits in ("at-once", "no"):
-            threading.Thread(target=self._report, args=(event.assoc, asked), daemon=True).start()
+        self.asked.append(event.action_information)
         return 0x0000, None
 
+    def on_sent(self, event: evt.Event) -> None:
+        """Report once the request has been answered, and its handler has left the association."""
+        if isinstance(event.message, N_ACTION_RSP) and self.commits in ("at-once", "no"):
+            threading.Thread(target=self._report, args=(event.assoc, self.asked[-1]), daemon=True).start()
+
     def _report(self, association, asked: Dataset) -> None:
-        time.sleep(0.05)
+        time.sleep(0.2)
         association.send_n_event_report(
             report_of(asked, failing=self.commits == "no"),
             2 if self.commits == "no" else 1,
@@ -103,7 +106,11 @@ def archive(
         (LOOPBACK, port),
         block=False,
         ssl_context=tls,
-        evt_handlers=[(evt.EVT_C_STORE, here.on_store), (evt.EVT_N_ACTION, here.on_action)],
+        evt_handlers=[
+            (evt.EVT_C_STORE, here.on_store),
+            (evt.EVT_N_ACTION, here.on_action),
+            (evt.EVT_DIMSE_SENT, here.on_sent),
+        ],
     )
     here.port = server.server_address[1]
     try:
@@ -132,6 +139,14 @@ def silent_peer() -> Iterator[int]:
     """Takes connections and never says a word; its port."""
     with socket.create_server((LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
+
+
+def wait_for(what: Callable[[], bool], patience_s: float = 40.0) -> None:
+    """Until it is so; fail where that takes too long."""
+    until = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
 
 
 def free_port() -> int:

@@ -12,12 +12,15 @@ from tests.support import spines
 from tests.support.reviews import confirmed
 from tests.support.small_results import Result, result
 from vfx_finder import bootstrap
+from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import DestinationFacts, Pace, Protocol
+from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.review import Review
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
+from vfx_finder.spool import Spool
 
 KINDS = frozenset({Kind.SC, Kind.SR})
 PACE = Pace(first_wait_s=1, longest_wait_s=2, tries=50, proof_wait_s=1, proof_tries=5)
@@ -53,6 +56,20 @@ def signed(study: int = 1) -> int:
     return case.pk
 
 
+def received(files: list[Path], spool: Spool) -> int:
+    """Keep these files of one study, with their rows, and settle it; its case."""
+    from vfx_finder.actions import intake
+    from vfx_finder.ledger.models import Case
+
+    for file in files:
+        header, content = read_header(file), file.read_bytes()
+        kept = spool.keep(Uid(header.SOPInstanceUID), content)
+        instance = header.received(path=kept.path, sha256=kept.sha256, calling="CT_SCANNER")
+        intake.receive(instance, given.LISTENER, given.NOW, given.SETTLE)
+    intake.settle_due(given.later(60))
+    return Case.objects.get().pk
+
+
 def small_objects(order: SimpleNamespace) -> list[Result]:
     """One small object of every wanted kind, always the same for the same study."""
     name = order.content.paths[0]
@@ -64,7 +81,6 @@ def main() -> None:
     settings = bootstrap.begin()
     from pipelines.deliveries import Post, delivering
     from pipelines.outgoing import Station
-    from vfx_finder.spool import Spool
 
     post = Post(Spool(Path(settings.spool_dir)), small_objects, Station(settings.ae_title), PACE)
     with delivering(post):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,18 +11,25 @@ from pydicom import dcmread
 from pynetdicom import evt
 
 from dicom_listener.commitment_result import on_commitment_result
+from dicom_listener.handlers import handlers_of
+from dicom_listener.rows import hang_up
 from dicom_listener.server import Around, listening
+from pipelines import deliveries as worker
 from pipelines.steps import send, stow
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.web_peer import WebPeer
-from tests.support.archives import TITLE, free_port
+from tests.support import intake as given
+from tests.support import outbox, results
+from tests.support.archives import TITLE, free_port, wait_for
 from tests.support.orthanc import Orthanc, orthanc
 from tests.support.small_results import Result, result
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.actions.keeping import Keeper
-from vfx_finder.domain.delivered import Kind
-from vfx_finder.domain.delivery import PeerAway, Proof
+from vfx_finder.config import Settings
+from vfx_finder.domain.delivered import Kind, Stage
+from vfx_finder.domain.delivery import DeliveryState, PeerAway, Proof
 from vfx_finder.domain.errors import Retry
+from vfx_finder.domain.roles import Role
 from vfx_finder.spool import Spool
 
 pytestmark = PEERS_VANISH
@@ -117,3 +125,45 @@ def test_a_stow_address_that_is_not_one_is_told_as_such(pacs: Orthanc) -> None:
 def test_nobody_at_the_web_address() -> None:
     with pytest.raises(PeerAway, match="connection refused"):
         stow.store(WebPeer(f"http://127.0.0.1:{free_port()}/dicom-web"), [result()])
+
+
+def test_a_signed_study_lies_in_the_archive_and_is_proven(
+    pacs: Orthanc, committed_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: received files, a preliminary result, a signature, every kind of object; Orthanc's storage
+    commitment comes back to our listener, and its own copy is the object that was recorded."""
+    from vfx_finder.actions import analysis, review
+    from vfx_finder.ledger.models import Case, DeliveredObject, Delivery
+
+    monkeypatch.setattr(worker, "LOOK_EVERY", 0.1)
+    settings = Settings(data_dir=tmp_path, ae_title=OURS, delivery_wait_seconds=1, commitment_wait_seconds=20)
+    spool, kinds = Spool(tmp_path / "spool"), frozenset(Kind)
+    handlers = handlers_of(settings, None)
+    keeper = Keeper(spool, lambda _: None)
+    reader = outbox.somebody(Role.RADIOLOGIST)
+
+    def all_proven(stage: Stage) -> bool:
+        states = list(Delivery.objects.filter(stage=stage).values_list("state", flat=True))
+        return bool(states) and set(states) == {DeliveryState.PROVEN}
+
+    with (
+        listening(("127.0.0.1", 0), keeper, around=Around(handlers=handlers, leave=hang_up)) as ear,
+        worker.delivering(worker.post_of(settings, spool)),
+    ):
+        pacs.knows("vfx", OURS, ear.port)
+        outbox.destination("Orthanc", pacs.dicom_port, AETitle=pacs.AETitle, kinds=kinds, before_sign_off=True)
+        case = outbox.received(results.study(tmp_path / "study"), spool)
+        analysis.record(case, 1, results.analysed(), given.later(90))
+        wait_for(lambda: all_proven(Stage.PRELIMINARY))
+        review.sign(case, replace(results.signed(), signed_by=reader.name), reader, given.later(120))
+        wait_for(lambda: all_proven(Stage.FINAL))
+
+    files = pacs.files()
+    rows = DeliveredObject.objects.all()
+    assert {one.kind for one in rows} == kinds
+    assert {one.SOPInstanceUID for one in rows} <= set(files)
+    assert all(one.committed_at for one in rows)
+    report = next(one for one in rows.filter(kind=Kind.SR, delivery__stage=Stage.FINAL))
+    kept = dcmread(BytesIO(files[report.SOPInstanceUID]))
+    assert kept.VerificationFlag == "VERIFIED"
+    assert kept.StudyInstanceUID == Case.objects.get().StudyInstanceUID

@@ -4,8 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pipelines.deliveries import Post
 from pipelines.outgoing import Station
 from pipelines.steps.line import Patience
 from tests.support import outbox
-from tests.support.archives import archive, free_port, silent_peer
+from tests.support.archives import archive, free_port, silent_peer, wait_for
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.ledger import deliveries
@@ -26,7 +25,6 @@ from vfx_finder.spool import Spool
 pytestmark = [pytest.mark.usefixtures("committed_db"), PEERS_VANISH]
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE_S = 40.0
 UNHURRIED = Patience(connect_s=10, answer_s=20)
 
 
@@ -44,13 +42,6 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def working(post: Post) -> Iterator[None]:
     with worker.delivering(post):
         yield
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def state(of: int | None = None) -> str:
