@@ -113,7 +113,7 @@ def _figure(vertebrae: Sequence[Told], picture: SagittalPicture) -> Figure:
     marks = [
         Mark(
             index=index,
-            level=_short(one),
+            level=one.short,
             grade=one.grade if one.standing.is_fracture or one.standing is Standing.REJECTED else 0,
             drawing=one.drawing,
             heights=one.heights,
@@ -122,13 +122,6 @@ def _figure(vertebrae: Sequence[Told], picture: SagittalPicture) -> Figure:
         for index, one in enumerate(vertebrae)
     ]
     return figure(picture.width, picture.height, marks)
-
-
-def _short(one: Told) -> str:
-    """The level beside the picture: with a question mark where its alternatives stand in the table."""
-    if not one.is_vertebra:
-        return "-"
-    return one.level.value if one.level_words == one.level.value else f"{one.level.value}?"
 
 
 def _draw_mark(pen: _Pen, mark: DrawnMark, one: Told, em: float) -> None:

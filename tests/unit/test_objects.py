@@ -318,7 +318,8 @@ def test_drawings_stand_on_the_image_through_the_body(before):
     texts = [item.UnformattedTextValue for one in state.GraphicAnnotationSequence
              for item in one.get("TextObjectSequence", [])]  # fmt: skip
     assert "T12 suspected grade 2, AI, unconfirmed" in texts
-    assert "AI, unconfirmed. Research software." in texts
+    assert "L2? suspected grade 3, AI, unconfirmed" in texts
+    assert "AI, unconfirmed. Research software. ? after a level: not certain." in texts
     lines = [item for one in state.GraphicAnnotationSequence for item in one.get("GraphicObjectSequence", [])]
     assert len(lines) == 13 + 3 * len(results.GRADES)
 

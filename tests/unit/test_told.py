@@ -38,14 +38,15 @@ def test_after_it_the_reader_has_the_last_word():
     assert vertebrae[Level.T8].sentence == "not confirmed as an osteoporotic vertebral fracture: Schmorl node"
     assert vertebrae[Level.L3].standing is Standing.UNDECIDED
     assert "did not comment" in vertebrae[Level.L3].sentence
-    assert headline(tuple(vertebrae.values())) == "Vertebral fractures: T12 grade 2; L2 grade 3."
+    assert headline(tuple(vertebrae.values())) == "Vertebral fractures: grade 2 at T12; grade 3 at L2."
 
 
 def test_a_level_in_doubt_is_never_told_alone():
     """The alternative stands beside the level until a reader has signed one."""
     analysis = spines.analysis(GRADES, unsure=Level.L2)
     assert by_level(told(analysis, None))[Level.L2].level_words == "L2, or L1 (29 %)"
-    assert "L2, or L1 (29 %) grade 3" in headline(told(analysis, None))
+    assert by_level(told(analysis, None))[Level.L2].short == "L2?"
+    assert "grade 3 at L2, or L1 (29 %)." in headline(told(analysis, None))
     assert by_level(told(analysis, results.signed()))[Level.L2].level_words == "L2"
 
 

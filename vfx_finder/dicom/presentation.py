@@ -113,14 +113,15 @@ def _label(one: Told, reformat: Reformat) -> TextObject:
 
 def _words(one: Told) -> str:
     if one.standing is Standing.SUSPECTED:
-        return f"{one.level_words} suspected grade {one.grade}, {UNCONFIRMED}"
+        return f"{one.short} suspected grade {one.grade}, {UNCONFIRMED}"
     if one.standing is Standing.CONFIRMED:
-        return f"{one.level_words} fracture grade {one.grade}, confirmed"
+        return f"{one.short} fracture grade {one.grade}, confirmed"
     if one.standing is Standing.REJECTED:
-        return f"{one.level_words} not confirmed"
-    return one.level_words
+        return f"{one.short} not confirmed"
+    return one.short
 
 
 def _status(result: Result) -> TextObject:
-    words = f"{result.status_words}. Research software."
+    doubt = " ? after a level: not certain." if any(one.short.endswith("?") for one in result.vertebrae) else ""
+    words = f"{result.status_words}. Research software.{doubt}"
     return TextObject(words, "DISPLAY", bounding_box=(0.02, 0.96, 0.98, 0.995), text_justification="LEFT")

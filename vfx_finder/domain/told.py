@@ -63,6 +63,13 @@ class Told:
         return self.level_words or "Body that is probably no vertebra"
 
     @property
+    def short(self) -> str:
+        """The level as it stands in a picture: with a question mark where its alternatives must be told beside it."""
+        if not self.is_vertebra:
+            return "-"
+        return self.level.value if self.level_words == self.level.value else f"{self.level.value}?"
+
+    @property
     def is_vertebra(self) -> bool:
         """Has a place in the numbering."""
         return bool(self.level_words)
@@ -113,7 +120,7 @@ def headline(vertebrae: Sequence[Told]) -> str:
     if not found:
         return f"No vertebral fracture suspected or confirmed in {graded} graded vertebrae. Does not exclude fracture."
     word = "Suspected vertebral fracture" if found[0].standing is Standing.SUSPECTED else "Vertebral fracture"
-    listed = "; ".join(f"{one.level_words} grade {one.grade}" for one in found)
+    listed = "; ".join(f"grade {one.grade} at {one.level_words}" for one in found)
     return f"{word}{'s' if len(found) > 1 else ''}: {listed}."
 
 
