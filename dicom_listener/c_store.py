@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Arrival:
-    """One instance as it was sent: what the request announced, the presentation context, the encoded dataset.
+    """One instance as it was sent: what the request announced, the presentation context, the encoded dataset in pieces.
 
-    `dataset` is None where it had more than `most` bytes and was not kept.
+    `dataset` is None where it was too large and not kept.
     """
 
     announced: Announced
     abstract_syntax: str
-    dataset: bytes | None
+    dataset: tuple[bytes, ...] | None
     calling: str
 
 
@@ -64,7 +64,7 @@ def _keep_and_record(arrival: Arrival, keeper: Keeper) -> None:
         raise TooLarge("The instance is larger than this system takes.")
     if announced.SOPClassUID != arrival.abstract_syntax:
         raise DoesNotMatch("Dataset, request and presentation context differ in SOP Class.")
-    header, content = checked(announced, arrival.dataset)
+    header, content = checked(announced, *arrival.dataset)
     keep_and_record(keeper, header, content, calling=arrival.calling)
 
 

@@ -213,9 +213,7 @@ class Conversation:
             command.text(AFFECTED_CLASS), command.text(AFFECTED_INSTANCE), str(context.transfer_syntax[0])
         )
         kept = message.size <= self.house.keeper.door.most_bytes
-        return Arrival(
-            announced, str(context.abstract_syntax), (message.dataset or b"") if kept else None, self.calling
-        )
+        return Arrival(announced, str(context.abstract_syntax), message.dataset if kept else None, self.calling)
 
     def _say(self, context_id: int, command: bytes, dataset: bytes = b"") -> None:
         parts = [pdu.data_pdus(context_id, command, self._most, is_command=True)]

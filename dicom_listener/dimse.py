@@ -22,6 +22,7 @@ REQUESTED_INSTANCE, EVENT_TYPE, ACTION_TYPE = 0x1001, 0x1002, 0x1008
 _ELEMENT = struct.Struct("<HHI")
 _SHORT = struct.Struct("<H")
 _MOST_COMMAND_BYTES = 65_536
+_LARGE = 32_768
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Message:
-    """A whole message. `dataset` is None where none belongs to it; `size` is what came, kept or not."""
+    """A whole message. `dataset` is what came of it, piece by piece; `size` its bytes, kept or not."""
 
     context_id: int
     command: Command
-    dataset: bytes | None
+    dataset: tuple[bytes, ...]
     size: int
 
 
@@ -59,7 +60,8 @@ class Assembler:
     command: Command | None = None
     size: int = 0
     _context_id: int = 0
-    _pieces: bytearray = field(default_factory=bytearray)
+    _pieces: list[bytes] = field(default_factory=list)
+    _crumbs: bytearray = field(default_factory=bytearray)
 
     def feed(self, content: memoryview) -> Iterator[Message]:
         """The messages that this P-DATA-TF completes. Raises `Ended` for what is out of order."""
@@ -78,29 +80,43 @@ class Assembler:
         return self._add_command(fragment) if self.command is None else self._add_data(fragment, self.command)
 
     def _add_command(self, fragment: Fragment) -> Message | None:
-        self._pieces += fragment.content
-        if len(self._pieces) > _MOST_COMMAND_BYTES:
+        self._keep(fragment.content)
+        if self.size > _MOST_COMMAND_BYTES:
             raise malformed()
         if not fragment.is_last:
             return None
-        command = _command_of(bytes(self._pieces))
-        self._pieces, self.size = bytearray(), 1
+        command = _command_of(b"".join(self._kept()))
+        self.size = 1
         self.command = command
-        if command.number(DATASET_TYPE) == NO_DATASET:
-            return self._done(command, None)
-        return None
+        return self._done(command) if command.number(DATASET_TYPE) == NO_DATASET else None
 
     def _add_data(self, fragment: Fragment, command: Command) -> Message | None:
         if self.size <= self.most:
-            self._pieces += fragment.content
+            self._keep(fragment.content)
         else:
-            self._pieces = bytearray()
-        return self._done(command, bytes(self._pieces)) if fragment.is_last else None
+            self._kept()
+        return self._done(command) if fragment.is_last else None
 
-    def _done(self, command: Command, dataset: bytes | None) -> Message:
-        message = Message(self._context_id, command, dataset, self.size)
-        self.command, self.size, self._pieces = None, 0, bytearray()
+    def _done(self, command: Command) -> Message:
+        message = Message(self._context_id, command, self._kept(), self.size)
+        self.command, self.size = None, 0
         return message
+
+    def _keep(self, content: memoryview) -> None:
+        """Large pieces as they come, small ones put together: a million crumbs would take far more than their bytes."""
+        if len(content) >= _LARGE and not self._crumbs:
+            self._pieces.append(bytes(content))
+            return
+        self._crumbs += content
+        if len(self._crumbs) >= _LARGE:
+            self._pieces.append(bytes(self._crumbs))
+            self._crumbs = bytearray()
+
+    def _kept(self) -> tuple[bytes, ...]:
+        """The pieces so far, which are then forgotten."""
+        kept = (*self._pieces, bytes(self._crumbs))
+        self._pieces, self._crumbs = [], bytearray()
+        return kept
 
 
 def _command_of(encoded: bytes) -> Command:

@@ -62,8 +62,8 @@ class Wire:
         `most` bytes, or is none; the peer is then to be told.
         """
         until = time.monotonic() + idle_s
-        self._receive(memoryview(self._room)[:1], until, "silent")
-        kind, length = _HEADER.unpack(self._fill(1, 6, until + idle_s))
+        begun = self._receive(memoryview(self._room)[:6], until, "silent")
+        kind, length = _HEADER.unpack(self._fill(begun, 6, until + idle_s))
         if not ASSOCIATE_RQ <= kind <= ABORT or length > most:
             raise Ended("no-dicom", abort_pdu(BY_PROVIDER, INVALID_PARAMETER), Refused.NOT_DICOM)
         if length > len(self._room):

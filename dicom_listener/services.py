@@ -95,7 +95,7 @@ def _primitive_of(message: Message) -> N_ACTION | N_EVENT_REPORT:
     # Appended: the property's setter refuses the pairs that its type asks for.
     pieces.presentation_data_value_list.append((message.context_id, b"\x03" + message.command.encoded))
     if message.command.number(DATASET_TYPE) != NO_DATASET:
-        pieces.presentation_data_value_list.append((message.context_id, b"\x02" + (message.dataset or b"")))
+        pieces.presentation_data_value_list.append((message.context_id, b"\x02" + b"".join(message.dataset)))
     whole = DIMSEMessage()
     whole.decode_msg(pieces)
     primitive = whole.message_to_primitive()

@@ -28,8 +28,8 @@ class Announced:
     TransferSyntaxUID: str
 
 
-def file_of(announced: Announced, dataset: bytes) -> bytes:
-    """A file (DICOM PS3.10 section 7.1) of this encoded dataset, which is not decoded.
+def file_of(announced: Announced, *dataset: bytes) -> bytes:
+    """A file (DICOM PS3.10 section 7.1) of this encoded dataset, given in one or more pieces and not decoded.
 
     The same dataset gives the same file whichever way it came. Raises `Unreadable` for a UID that is no ASCII.
     """
@@ -43,7 +43,7 @@ def file_of(announced: Announced, dataset: bytes) -> bytes:
             _short(0x0013, b"SH", IMPLEMENTATION_NAME, b" "),
         )
     )
-    return b"".join((_START, _GROUP_LENGTH, struct.pack("<I", len(meta)), meta, dataset))
+    return b"".join((_START, _GROUP_LENGTH, struct.pack("<I", len(meta)), meta, *dataset))
 
 
 def taken_apart(file: bytes) -> tuple[Announced, bytes]:

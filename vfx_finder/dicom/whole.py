@@ -26,16 +26,16 @@ class DoesNotMatch(Unreadable):
     """The dataset is not the instance that was announced."""
 
 
-def checked(announced: Announced, dataset: bytes) -> tuple[Header, bytes]:
-    """The header of a whole encoded dataset that is the announced instance, and the file to keep of it.
+def checked(announced: Announced, *dataset: bytes) -> tuple[Header, bytes]:
+    """The header of a whole encoded dataset (in one or more pieces) that is the announced instance, and its file.
 
     Nothing but the header is decoded. Raises `Unreadable` for bytes that are no DICOM or were cut short,
     `DoesNotMatch` where dataset and announcement name different instances.
     """
     deflated = announced.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
     if deflated:
-        check_inflates(dataset)
-    content = file_of(announced, dataset)
+        check_inflates(b"".join(dataset))
+    content = file_of(announced, *dataset)
     stream = BytesIO(content)
     header = header_of(read_dataset(stream))
     if not deflated:
