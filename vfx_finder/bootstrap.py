@@ -16,6 +16,9 @@ from vfx_finder.domain.errors import Broken
 
 TOO_TALKATIVE = ("procrastinate",)
 """Libraries whose everyday messages would drown ours."""
+ADDRESSED = "django.request"
+"""Names the address of a request that was refused, which holds a StudyInstanceUID where it was a STOW-RS request: only
+what broke is heard from it."""
 INDISCREET = ("pynetdicom", "pydicom", "highdicom")
 """Libraries whose messages and warnings quote headers, that is patients: never heard, at no level."""
 
@@ -80,6 +83,7 @@ def _discreet(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _hush_the_indiscreet() -> None:
+    logging.getLogger(ADDRESSED).setLevel(logging.ERROR)
     for name in INDISCREET:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         warnings.filterwarnings("ignore", module=name)

@@ -50,8 +50,9 @@ def _newest_first(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 
 def _matches(wanted: str) -> Q:
-    by_uid = Q(StudyInstanceUID=wanted) | Q(pk__in=_of_instance(wanted))
-    named = by_uid | Q(AccessionNumber__iexact=wanted) | Q(PatientID__iexact=wanted)
+    named = Q(AccessionNumber__iexact=wanted) | Q(PatientID__iexact=wanted) | Q(StudyInstanceUID=wanted)
+    if "." in wanted:  # the instances are many: they are asked only for what can be a UID
+        named |= Q(pk__in=_of_instance(wanted))
     if len(wanted) >= SHORTEST_NUMBER:
         named |= Q(PatientID__istartswith=wanted)
     if len(wanted) >= SHORTEST_REFERENCE:
