@@ -1,10 +1,12 @@
 """An analysis as JSON of schema vfx-finder/analysis/1, and back.
 
-The shape is fixed and its keys stand in a fixed order; what was not measured is null, never left out. Drawings, the
-picture and the list of series are no part of it.
+The shape is fixed and its keys stand in a fixed order; what was not measured is null, never left out. A film has
+`view` beside `vertebrae`, and `centre_px` [column, row] in place of `centre_mm`. Drawings, the picture and
+the list of series are no part of it.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,16 @@ from typing import Any
 from vfx_finder.domain import genant
 from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.errors import Unreadable
-from vfx_finder.domain.finding import SCHEMA, Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
+from vfx_finder.domain.finding import (
+    SCALE_ESTIMATED,
+    SCHEMA,
+    Analysis,
+    Deformity,
+    Finding,
+    Loss,
+    ModelVersion,
+    PatientSummary,
+)
 from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
@@ -20,6 +31,8 @@ from vfx_finder.domain.study import Reason, Unsuitable
 Document = dict[str, Any]
 
 NOTICE = "Research software: not for clinical decisions. A radiologist decides."
+
+_VIEW = "view-"
 
 _STEPS = ("read", "locate", "measure", "total")
 
@@ -31,6 +44,7 @@ def to_document(analysis: Analysis) -> Document:
         "notice": NOTICE,
         "modality": analysis.modality,
         "unsuitable": _unsuitable(analysis.unsuitable),
+        **_view([finding.vertebra for finding in analysis.findings]),
         "vertebrae": [_vertebra(finding, is_flagged=finding in analysis.flagged) for finding in analysis.findings],
         "patient": _patient(analysis.patient),
         "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in analysis.models],
@@ -55,6 +69,24 @@ def write_json(analysis: Analysis, path: Path) -> None:
     path.write_text(json.dumps(to_document(analysis), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def _view(vertebrae: Sequence[Vertebra]) -> Document:
+    """On films alone: which part of the spine is in view."""
+    said = [flag.removeprefix(_VIEW) for one in vertebrae for flag in one.flags if flag.startswith(_VIEW)]
+    return {"view": said[0]} if said else {}
+
+
+def _where(vertebra: Vertebra) -> Document:
+    """The centre: patient space in mm, or on a film its pixel [column, row]."""
+    if _view([vertebra]):
+        return {"centre_px": [float(value) for value in vertebra.centre_mm[:2]]}
+    return {"centre_mm": [float(value) for value in vertebra.centre_mm]}
+
+
+def _millimetres(vertebra: Vertebra) -> Heights | None:
+    """Heights where they are true millimetres: a film without a scale has only ratios."""
+    return None if SCALE_ESTIMATED in vertebra.flags else vertebra.heights
+
+
 def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
     vertebra = finding.vertebra
     level = vertebra.level
@@ -63,8 +95,8 @@ def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
         "level_confidence": float(level.confidence),
         "level_alternatives": {other.value: float(share) for other, share in level.alternatives.items()},
         "level_words": level.words,
-        "centre_mm": [float(value) for value in vertebra.centre_mm],
-        "heights_mm": _heights(vertebra.heights),
+        **_where(vertebra),
+        "heights_mm": _heights(_millimetres(vertebra)),
         "ratios": _ratios(vertebra.heights),
         "loss": _loss(finding.loss),
         "severity": _severity(finding),
@@ -153,7 +185,7 @@ def _read_finding(row: Document) -> Finding:
 
 def _read_vertebra(row: Document) -> Vertebra:
     alternatives = {Level(name): share for name, share in row["level_alternatives"].items()}
-    x, y, z = row["centre_mm"]
+    x, y, z = row["centre_mm"] if "centre_mm" in row else (*row["centre_px"], 0.0)
     return Vertebra(
         level=LevelEstimate(Level(row["level"]), row["level_confidence"], alternatives),
         centre_mm=(x, y, z),

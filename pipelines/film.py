@@ -10,22 +10,24 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from pipelines.steps.choose import XRAY_MODALITIES
 from pipelines.steps.film_bodies import FilmBody, StripNetwork, find_bodies
 from pipelines.steps.film_corridor import FilmNetwork
-from pipelines.steps.film_image import FilmImage, read_film
+from pipelines.steps.film_image import FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import judge_film
 from pipelines.steps.film_number import number_film
 from pipelines.steps.film_view import Seen, see
 from pipelines.steps.judge import CUT
 from pipelines.steps.material import METAL
-from vfx_finder.domain.finding import Analysis, ModelVersion, SagittalPicture
+from vfx_finder.dicom.headers import read_header
+from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.finding import SCALE_ESTIMATED, Analysis, ModelVersion, SagittalPicture
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import Drawing, Heights, LevelEstimate, Vertebra
-from vfx_finder.domain.study import Reason, Unsuitable
+from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 MODALITY = "DX"
 RESEARCH = "research-film"
-SCALE_ESTIMATED = "scale-estimated"
 MIN_BODIES = 3
 PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
@@ -46,17 +48,48 @@ Tell = Callable[[str, float], None]
 
 
 def analyse_films(files: Sequence[Path], model: FilmModel, tell: Tell | None = None) -> Analysis:
-    """The analysis of the film of a study on which most vertebrae are found; why there is none where no film serves.
+    """The analysis of the film on which most vertebrae are found; why there is none where no film serves.
 
     `modality` is DX for every kind of radiograph. No vertebra has a grade; `FILM_SUSPECTED` is among its flags where
     its measured loss calls for a look.
     """
-    began, done = perf_counter(), [_one(file, model, tell) for file in files]
+    return analyse_film_study(files, (), model, tell)
+
+
+def analyse_film_study(
+    files: Sequence[Path], verdicts: Sequence[SeriesVerdict], model: FilmModel, tell: Tell | None = None
+) -> Analysis:
+    """As `analyse_films`, with what became of each series; `verdicts` are those before any film was looked at."""
+    began, films = perf_counter(), [file for file in files if is_film(file)]
+    done = [(file, _one(file, model, tell)) for file in films]
     if not done:
-        return _nothing(Unsuitable(Reason.NO_IMAGES, "No film was given."))
-    best = max(done, key=lambda one: len(one.findings))
-    steps = {step: sum(one.seconds.get(step, 0.0) for one in done) for step in ("read", "locate", "measure")}
-    return replace(best, seconds={**steps, "total": perf_counter() - began})
+        return replace(_nothing(Unsuitable(Reason.NO_IMAGES, "No film was given.")), series=tuple(verdicts))
+    file, best = max(done, key=lambda pair: len(pair[1].findings))
+    steps = {step: sum(one.seconds.get(step, 0.0) for _, one in done) for step in ("read", "locate", "measure")}
+    chosen = "" if is_picture(file) else read_header(file).SeriesInstanceUID
+    return replace(
+        best,
+        seconds={**steps, "total": perf_counter() - began},
+        series=tuple(_verdict(one, chosen, best) for one in verdicts),
+    )
+
+
+def is_film(file: Path) -> bool:
+    """Whether a file is a PNG or JPEG by its name, or a radiograph by its header."""
+    if is_picture(file):
+        return True
+    try:
+        return read_header(file).Modality in XRAY_MODALITIES
+    except Unreadable:
+        return False
+
+
+def _verdict(one: SeriesVerdict, chosen: str, analysis: Analysis) -> SeriesVerdict:
+    if one.unsuitable is None or one.unsuitable.reason is not Reason.NO_XRAY_MODEL:
+        return one
+    if one.SeriesInstanceUID == chosen:
+        return replace(one, unsuitable=analysis.unsuitable)
+    return replace(one, unsuitable=Unsuitable(Reason.BETTER_SERIES, "Another film of the study shows more of a spine."))
 
 
 def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:

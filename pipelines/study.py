@@ -9,10 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.steps.choose import Choice, NiftiFile, choose
+from pipelines.film import FilmModel, analyse_film_study
+from pipelines.steps.choose import XRAY_MODALITIES, Choice, NiftiFile, choose
 from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
+from pipelines.steps.film_image import is_picture
 from pipelines.steps.judge import CUT, Circumstances, judge
 from pipelines.steps.label import Numbering, number
 from pipelines.steps.likeness import Measured, likenesses
@@ -59,6 +61,10 @@ class Models(Protocol):
     def ct_spine(self) -> SpineModel:
         """The model for CT."""
 
+    @property
+    def xray_spine(self) -> FilmModel | None:
+        """The model for lateral films, if there is one; asked for only when there is a film."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -93,7 +99,7 @@ class _Clock:
 def analyse(
     files: Sequence[Path], models: Models, options: Options | None = None, progress: Progress | None = None
 ) -> Analysis:
-    """The analysis of the files of one study: DICOM files in any order, or one NIfTI file.
+    """The analysis of the files of one study: DICOM files in any order, one NIfTI file, or films as PNG or JPEG.
 
     Whatever cannot be analysed is said in `Analysis.unsuitable`; a chain of fewer than `MIN_BODIES` bodies, or one of
     which not a single body could be graded, is never called free of fracture. Raises only what is a defect or a
@@ -102,13 +108,22 @@ def analyse(
     clock, options = _Clock(progress), options or Options()
     with clock.step("read"):
         choice = choose(files)
-    if choice.unsuitable:
+    if _is_of_films(files, choice) and (model := models.xray_spine) is not None:
+        analysis = analyse_film_study(files, choice.verdicts, model, progress)
+    elif choice.unsuitable:
         analysis = _not_analysed(choice, choice.unsuitable, clock)
     else:
         analysis = _first_that_works(choice, models, options, clock)
     if progress:
         progress("done", 1.0)
     return replace(analysis, operating_point=options.operating_point)
+
+
+def _is_of_films(files: Sequence[Path], choice: Choice) -> bool:
+    """Whether there is nothing but radiographs to look at: no series of CT serves, and a film is there."""
+    if choice.unsuitable is None:
+        return False
+    return choice.modality in XRAY_MODALITIES or (not choice.modality and any(is_picture(file) for file in files))
 
 
 def _first_that_works(choice: Choice, models: Models, options: Options, clock: _Clock) -> Analysis:

@@ -75,10 +75,13 @@ class NoNetworks:
         fine = coarse
 
     ct_spine = _Model()
+    xray_spine = None
 
 
 class ForbiddenShelf:
-    """A shelf that must not be touched: there is nothing to look at."""
+    """A shelf of which only films may be asked for, and it has no network for them."""
+
+    xray_spine = None
 
     @property
     def ct_spine(self) -> object:

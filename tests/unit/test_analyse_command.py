@@ -22,6 +22,7 @@ LUMBAR = [(24, 25), (25, 26), (17, 27), (27, 28), (28, 28)]
 def networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "locate", StandIn(bodies_of(LUMBAR)).locate)
     monkeypatch.setattr(analyse._Shelf, "ct_spine", NoNetworks.ct_spine)
+    monkeypatch.setattr(analyse._Shelf, "xray_spine", None)
 
 
 def run(*words: object, monkeypatch: pytest.MonkeyPatch) -> int:

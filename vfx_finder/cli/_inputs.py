@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.steps.film_image import is_picture
 from pipelines.steps.nifti import is_nifti
 from vfx_finder.dicom.headers import Header, read_header
 from vfx_finder.domain.errors import Unreadable
@@ -29,7 +30,7 @@ def inputs_of(paths: Sequence[Path]) -> list[Input]:
     for path in paths:
         if path.is_dir():
             found.extend(_folder(path))
-        elif is_nifti(path):
+        elif is_nifti(path) or is_picture(path):
             found.append((path, (path,)))
         else:
             loose.setdefault(_series(path), []).append(path)
@@ -88,7 +89,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _stem(path: Path) -> str:
     name = path.resolve().name
-    for ending in (".nii.gz", ".nii", ".dcm"):
+    for ending in (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg"):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def analyse(
-    paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders of them, or NIfTI files.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="DICOM files, folders of them, NIfTI files, or films as PNG or JPEG.")
+    ],
     json: Annotated[
         Path | None,
         typer.Option("--json", help="Write the result here; a folder when several paths are given.", metavar="FILE"),
@@ -52,11 +54,20 @@ class _Shelf:
     """The networks, loaded when the first study needs one: torch takes seconds to import."""
 
     @cached_property
-    def ct_spine(self) -> Any:
-        """The CT network."""
+    def _installed(self) -> Any:
         from models import catalogue
 
-        return catalogue.load().ct_spine
+        return catalogue.load()
+
+    @property
+    def ct_spine(self) -> Any:
+        """The CT network."""
+        return self._installed.ct_spine
+
+    @property
+    def xray_spine(self) -> Any:
+        """The network for films, if there is one."""
+        return self._installed.xray_spine
 
 
 class _Results:

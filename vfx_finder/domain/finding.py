@@ -13,6 +13,9 @@ SCHEMA = "vfx-finder/analysis/1"
 FILM_SUSPECTED = "film-suspected"
 """The flag of a vertebra on a film whose measured loss of height calls for a look; films are never graded."""
 
+SCALE_ESTIMATED = "scale-estimated"
+"""The flag of a vertebra on a film that does not say its scale: its heights are good for ratios alone."""
+
 
 class Deformity(StrEnum):
     """Shape of a vertebral fracture (Genant 1993)."""
