@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from vfx_finder.domain import flow
+from vfx_finder.domain.delivery import DELIVERY_OWNER, DELIVERY_TRANSITIONS, DeliveryState
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -33,15 +34,16 @@ SHORT_LICENCES = {
 
 
 def states() -> str:
-    """docs/states.md: both state machines with the owner of each state."""
+    """docs/states.md: the state machines with the owner of each state."""
     return "\n".join(
         [
             "# States",
             "",
-            "Generated from `vfx_finder/domain/flow.py` by `python docs/generate.py`; do not edit.",
+            "Generated from `vfx_finder/domain/flow.py` and `delivery.py` by `python docs/generate.py`; do not edit.",
             "",
             *_machine("A study", flow.CaseState, flow.CASE_TRANSITIONS, flow.CASE_OWNER),
             *_machine("A referral", flow.ReferralState, flow.REFERRAL_TRANSITIONS, flow.REFERRAL_OWNER),
+            *_machine("A delivery", DeliveryState, DELIVERY_TRANSITIONS, DELIVERY_OWNER),
         ]
     )
 

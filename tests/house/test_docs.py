@@ -7,6 +7,7 @@ import pytest
 
 from docs.generate import stale
 from vfx_finder.config import Settings
+from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.flow import CaseState, ReferralState
 from vfx_finder.domain.study import Reason
 
@@ -29,7 +30,7 @@ def test_generated_pages_are_fresh():
     assert stale() == []
 
 
-@pytest.mark.parametrize("state", [*CaseState, *ReferralState])
+@pytest.mark.parametrize("state", [*CaseState, *ReferralState, *DeliveryState])
 def test_every_state_is_documented(state):
     """Every state stands in the table with the one who acts next."""
     assert rows("states.md")[state][0]

@@ -47,6 +47,14 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 }
 """`-> WAITING` from an ended state is an operator's resend; from SENT it is a refused commitment."""
 
+DELIVERY_OWNER: dict[DeliveryState, str] = {
+    DeliveryState.WAITING: "worker",
+    DeliveryState.SENT: "worker: asks the archive for proof",
+    DeliveryState.PROVEN: "nobody: closed",
+    DeliveryState.DEAD: "operator",
+    DeliveryState.SUPERSEDED: "nobody: closed",
+}
+
 
 def move_delivery(here: DeliveryState, there: DeliveryState) -> DeliveryState:
     """`there`, if a delivery may go there from `here`; otherwise raise `WrongState`."""
