@@ -191,7 +191,8 @@ def _compare_duplicates(arrivals: Arrivals, cases: Mapping[str, Case], stored: f
 def _note(case: Case, sent: Sequence[Instance], stored: frozenset[str], arrivals: Arrivals) -> None:
     """The case after these instances: its clock starts anew, unless its review has been signed."""
     act = arrivals.act
-    fresh = {one.SOPInstanceUID: one for one in sent if one.SOPInstanceUID in stored}
+    # Our own results that an archive sent back are kept, and are nothing new to look at.
+    fresh = {one.SOPInstanceUID: one for one in sent if one.SOPInstanceUID in stored and not one.made_here}
     stranger = next((one for one in sent if _names_somebody_else(case, one)), None)
     if stranger is not None and not case.patient_conflict:
         case.patient_conflict = True

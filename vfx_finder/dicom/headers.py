@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 
+from vfx_finder.domain.delivered import PRODUCT
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.study import Instance, Patient
@@ -41,7 +42,7 @@ class Header:
     """The identity of one SOP Instance; texts are as sent without padding, empty where absent.
 
     The three instance UIDs and SOPClassUID are well formed. PatientID may be empty (type 2, PS3.3 C.7.1.1):
-    whoever keeps the instance decides what that means.
+    whoever keeps the instance decides what that means. `made_here`: this software made it.
     """
 
     patient: Patient
@@ -57,6 +58,7 @@ class Header:
     ReferringPhysicianName: str = ""
     BodyPartExamined: str = ""
     StationName: str = ""
+    made_here: bool = False
 
     def received(self, *, path: str, sha256: str, calling: str) -> Instance:
         """This header as a received instance, its untouched bytes at `path` (relative to the spool)."""
@@ -77,6 +79,7 @@ class Header:
             ReferringPhysicianName=self.ReferringPhysicianName,
             BodyPartExamined=self.BodyPartExamined,
             StationName=self.StationName,
+            made_here=self.made_here,
         )
 
 
@@ -155,4 +158,5 @@ def _facts(dataset: Dataset) -> Header:
         ReferringPhysicianName=text(dataset, "ReferringPhysicianName"),
         BodyPartExamined=text(dataset, "BodyPartExamined"),
         StationName=text(dataset, "StationName"),
+        made_here=text(dataset, "ManufacturerModelName") == PRODUCT,
     )

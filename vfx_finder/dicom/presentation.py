@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from vfx_finder.dicom.reformat import WINDOW_CENTRE, WINDOW_WIDTH
-from vfx_finder.dicom.result import PRODUCT, UNCONFIRMED, Result, dress, nameless, with_type_2
+from vfx_finder.dicom.result import UNCONFIRMED, Result, dress, nameless, with_type_2
 from vfx_finder.dicom.sagittal import Reformat
-from vfx_finder.domain.delivered import Kind
+from vfx_finder.domain.delivered import PRODUCT, Kind
 from vfx_finder.domain.spine import Point
 from vfx_finder.domain.told import Standing, Told
 

@@ -34,10 +34,10 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from vfx_finder.dicom import codes
 from vfx_finder.dicom.codes import Entry
-from vfx_finder.dicom.result import NAMES, PRODUCT, Result, dress, with_type_2
+from vfx_finder.dicom.result import NAMES, Result, dress, with_type_2
 from vfx_finder.dicom.source import SourceImage
 from vfx_finder.dicom.uids import uid_for
-from vfx_finder.domain.delivered import Kind
+from vfx_finder.domain.delivered import PRODUCT, Kind
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Level

@@ -17,12 +17,11 @@ from vfx_finder.dicom import codes
 from vfx_finder.dicom.sagittal import Reformat
 from vfx_finder.dicom.source import SourceStudy
 from vfx_finder.dicom.uids import IMPLEMENTATION_CLASS_UID, UUID_ROOT, uid_for
-from vfx_finder.domain.delivered import Kind, Stage
+from vfx_finder.domain.delivered import PRODUCT, Kind, Stage
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.review import Review
 from vfx_finder.domain.told import Told
 
-PRODUCT: Final = "vfx_finder"
 UNCONFIRMED: Final = "AI, unconfirmed"
 RESEARCH: Final = "RESEARCH"
 """ContentQualification (0018,9004), PS3.3 C.8.13.2.1.2: not for diagnosis until the software is validated."""
@@ -137,8 +136,11 @@ class Result:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """Of what the analysis says, of which study, told by which version of this software."""
-        said = asdict(replace(self.analysis, seconds={}, picture=None, reformat=None))
+        """Of what the analysis says, of which series, told by which version of this software.
+
+        What became of the other series is no part of it: our own results may be among them by the next analysis.
+        """
+        said = asdict(replace(self.analysis, seconds={}, series=(), picture=None, reformat=None))
         about = (self.source.StudyInstanceUID, self.source.SeriesInstanceUID, __version__, said)
         return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -8,8 +8,8 @@ from highdicom.seg import Segmentation, SegmentationTypeValues, SegmentDescripti
 from pydicom.dataset import Dataset
 
 from vfx_finder.dicom import codes
-from vfx_finder.dicom.result import PRODUCT, Result, dress, nameless
-from vfx_finder.domain.delivered import Kind
+from vfx_finder.dicom.result import Result, dress, nameless
+from vfx_finder.domain.delivered import PRODUCT, Kind
 from vfx_finder.domain.told import Told
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from enum import StrEnum
 
+PRODUCT = "vfx_finder"
+"""ManufacturerModelName of everything we make, and of nothing else: how our own results are known when they return."""
+
 
 class Kind(StrEnum):
     """One kind of result object; each is switched on or off per destination (docs/results-in-pacs.md)."""

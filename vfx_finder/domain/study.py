@@ -91,7 +91,8 @@ class Patient:
 class Instance:
     """One received SOP Instance: the header facts a row needs, and where its untouched bytes lie in the spool.
 
-    `path` is relative to the spool; `sha256` is of the file. `calling` is the sender's AE title.
+    `path` is relative to the spool; `sha256` is of the file. `calling` is the sender's AE title. `made_here`: one of
+    our own results, which an archive sent back.
     """
 
     patient: Patient
@@ -110,3 +111,4 @@ class Instance:
     ReferringPhysicianName: str = ""
     BodyPartExamined: str = ""
     StationName: str = ""
+    made_here: bool = False
