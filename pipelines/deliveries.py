@@ -6,6 +6,7 @@ workers one alone speaks to a destination at a time.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,8 +108,9 @@ def _look(post: Post, stop: threading.Event) -> None:
         except Exception as error:  # noqa: BLE001 - the worker loop is one of the four edges where nothing may escape
             log.error("deliveries-not-seen", kind=type(error).__name__)
     connections.close_all()
+    until = time.monotonic() + GRACE_S
     for thread in busy.values():
-        thread.join(GRACE_S)
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _start(busy: dict[tuple[str, int], threading.Thread], name: tuple[str, int], do: Callable[[], object]) -> None:
@@ -199,7 +201,7 @@ def _made(post: Post, row: Delivery) -> Sequence[Sendable]:
 def _ask_for_proof(post: Post, row: Delivery) -> DeliveryState:
     proof = outgoing.ask_commitment(post.station, row, deliveries.to_commit(row))
     if proof is None:
-        return DeliveryState.SENT
+        return dispatch.asked(row, _now())
     return dispatch.proven(proof, post.pace, _now()) or DeliveryState.SENT
 
 

@@ -214,11 +214,24 @@ def test_a_proof_that_does_not_come_is_asked_for_again_and_then_given_up(signed:
     for _ in range(PACE.proof_tries):
         asked = claim(at)
         transactions.add(asked.TransactionUID)
+        assert dispatch.asked(asked, given.later(at)) is DeliveryState.SENT
         assert claim(at + 599) is None, "it is waited for"
         at += 10_000
     assert len(transactions) == PACE.proof_tries
     assert claim(at) is None
     assert only().state == DeliveryState.DEAD
+    assert "commitment asked for 3 time(s), and not answered" in only().answer
+
+
+def test_a_proof_that_came_first_is_not_unsaid(signed: int) -> None:
+    """The archive answers by its own association while the asking thread still waits on the first one."""
+    store(200, 0, 0)
+    row = claim(200)
+    proof = Proof(row.TransactionUID, frozenset({"1.2.0", "1.2.1"}))
+    dispatch.proven(proof, PACE, given.later(200))
+    assert dispatch.asked(row, given.later(201)) is DeliveryState.PROVEN
+    assert dispatch.proven(proof, PACE, given.later(202)) is None, "told twice, recorded once"
+    assert "took responsibility" in only().answer
 
 
 def test_an_archive_that_is_away_is_knocked_at_by_one_delivery_alone(analysed, sign, keep) -> None:

@@ -33,6 +33,8 @@ SENDER = Actor.process("sender")
 
 ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
 
+PROOF_OPEN = "Stored; storage commitment asked for {times} time(s), and not answered yet."
+
 ANSWER_MAX = 512
 OBJECT_ANSWER_MAX = 256
 
@@ -105,6 +107,18 @@ def away(row: Delivery, words: str, pace: Pace, now: datetime) -> DeliveryState:
         if again is not None:
             due.update(next_at=again, answer=words[:ANSWER_MAX])
     return state
+
+
+def asked(row: Delivery, now: datetime) -> DeliveryState:
+    """Record that the archive took the request for storage commitment; its result comes later, or has come by now."""
+    _act(now)
+    with transaction.atomic():
+        here = Delivery.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        if here.state == DeliveryState.SENT and here.TransactionUID == row.TransactionUID:
+            here.answer, here.moved_at = PROOF_OPEN.format(times=here.asked), now
+            here.save(update_fields=["answer", "moved_at"])
+            _heard(here.destination_id, "Request for storage commitment taken.", now, ok=True)
+    return DeliveryState(here.state)
 
 
 def proven(proof: Proof, pace: Pace, now: datetime) -> DeliveryState | None:
