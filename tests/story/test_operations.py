@@ -78,6 +78,18 @@ def test_a_study_is_found_by_its_accession_number_which_no_address_shows(
     assert not [address for address in operator.asked if "A9001" in address]
 
 
+def test_a_result_that_was_given_up_goes_again_with_one_key(people: dict[Role, object], somebody: Somebody) -> None:
+    busy_day.fill(people)
+    set_up(people[Role.OPERATOR].actor)
+    operator = somebody("ops")
+    operator.opens(reverse("dead-letters"))
+    assert operator.sees("SOP Class not supported")
+    operator.presses("j", "r")
+    assert operator.sees("The result goes to PACS again.")
+    assert not Delivery.objects.filter(state="dead-letter").exists()
+    assert not operator.complaints
+
+
 def test_no_page_of_the_operator_stands_in_anybodys_way(people: dict[Role, object], somebody: Somebody) -> None:
     """Every page, filled and empty, at the size of a small screen: no serious barrier, nothing beyond the edge."""
     operator = somebody("ops")

@@ -84,7 +84,7 @@ def _certificate(pulse: Pulse) -> Iterator[Alarm]:
 def _disk(pulse: Pulse) -> Iterator[Alarm]:
     if pulse.disk is None:
         return
-    room = f"{pulse.disk.free / 1e9:.1f} GB are free for received images"
+    room = f"{pulse.disk.free_words} are free for received images"
     if pulse.disk.free <= pulse.disk.keep_free:
         yield Alarm("bad", f"{room}: studies are being refused.", "Make room; receiving goes on by itself.")
     elif pulse.disk.free < pulse.disk.keep_free + ROOM_FOR_A_BUSY_DAY:

@@ -21,6 +21,16 @@ class Disk:
     free: int
     keep_free: int
 
+    @property
+    def free_words(self) -> str:
+        """In gigabytes of 10^9 bytes, as disks are sold."""
+        return f"{self.free / 1e9:.1f} GB"
+
+    @property
+    def keep_free_words(self) -> str:
+        """The same of what is kept free."""
+        return f"{self.keep_free / 1e9:.1f} GB"
+
 
 class Gate(StrEnum):
     """Who may send: those who are named, anybody on the network, or nobody at all."""

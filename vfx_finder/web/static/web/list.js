@@ -1,4 +1,4 @@
-// Lists walk with j and k (or the arrows), open with Enter, and follow what happens. Without this file Tab and Enter
+// Lists walk with j and k (or the arrows), open with Enter, do what a row offers by its key, and follow what happens. Without this file Tab and Enter
 // do the same, and the page shows what was there when it was opened.
 "use strict";
 (() => {
@@ -14,6 +14,7 @@
     if (event.ctrlKey || event.altKey || event.metaKey || isOff()) return;
     if (event.target.matches("input, select, textarea, button")) return;
     if (event.key in moves) { event.preventDefault(); step(moves[event.key]); }
+    if (/^[a-z]$/.test(event.key) && !event.repeat) event.target.closest("tr")?.querySelector(`[data-key="${event.key}"]`)?.click();
     if (event.key === "Enter" && event.target === document.body && !event.repeat) document.querySelector("[data-first]")?.click();
   });
 
