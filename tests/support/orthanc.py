@@ -81,10 +81,10 @@ class Orthanc:
         peer_of_it = {"AET": AETitle, "Host": LOOPBACK, "Port": port, "AllowStorageCommitment": True, **more}
         self.ask(f"/modalities/{name}", "PUT", peer_of_it)
 
-    def knows_web(self, name: str, url: str, token: str = "") -> None:
+    def knows_web(self, name: str, url: str, token: str = "", **more: object) -> None:
         """Tell it of a DICOMweb server, and the bearer token it must show there."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.ask(f"/dicom-web/servers/{name}", "PUT", {"Url": url, "HttpHeaders": headers})
+        self.ask(f"/dicom-web/servers/{name}", "PUT", {"Url": url, "HttpHeaders": headers, **more})
 
     def done(self, job: str, within_s: float = 120) -> dict[str, Any]:
         """One of its jobs, when it has ended."""

@@ -51,6 +51,30 @@ def test_storescu_sends_a_series(ear: Ear, tmp_path: Path):
     assert {dicom.dataset_bytes(ear.spool.read(path)) for path in ear.files} == sent
 
 
+OPTION_OF = {
+    uid.ExplicitVRLittleEndian: "-xe",
+    uid.ImplicitVRLittleEndian: "-xi",
+    uid.ExplicitVRBigEndian: "-xb",
+    uid.DeflatedExplicitVRLittleEndian: "-xd",
+    uid.RLELossless: "-xr",
+    uid.JPEGLSLossless: "-xt",
+    uid.JPEG2000Lossless: "-xv",
+}
+"""What makes storescu propose this transfer syntax."""
+
+
+@pytest.mark.parametrize("syntax", OPTION_OF, ids=lambda syntax: syntax.keyword)
+def test_storescu_sends_in_every_transfer_syntax_it_knows(ear: Ear, tmp_path: Path, syntax: uid.UID):
+    """DCMTK negotiates it, and the pixels that arrive are those that were sent."""
+    image = dicom.ct_slice()
+    pixels = image.pixel_array.copy()
+    done = run("storescu", ear, OPTION_OF[syntax], dicom.write(dicom.recoded(image, syntax), tmp_path))
+    assert done.returncode == 0, done.stderr
+    kept = pydicom.dcmread(ear.spool.path_of(ear.rows[0].path))
+    assert kept.file_meta.TransferSyntaxUID == syntax
+    assert (kept.pixel_array == pixels).all()
+
+
 def test_dcmsend_sends_a_mixed_folder_and_reports_what_was_not_taken(ear: Ear, tmp_path: Path):
     """CT, DX, CR, screenshots and an Enhanced CT in four transfer syntaxes are kept; the MR between them is not."""
     images = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from vfx_finder.domain.errors import Unreadable
 
 MAX_HEADER = 16_384
-MAX_BOUNDARY = 70
-"""Characters of a boundary, RFC 2046 section 5.1.1."""
+MAX_BOUNDARY = 256
+"""Characters of a boundary. RFC 2046 section 5.1.1 allows 70; Orthanc sends 73."""
 _MAX_PREAMBLE = 65_536
 _PIECE = 65_536
 
