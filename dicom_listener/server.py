@@ -1,5 +1,6 @@
 """The ear behind one port: `listening(...)` hears until its block ends."""
 
+import ctypes
 import logging
 import socket
 import ssl
@@ -26,6 +27,8 @@ from vfx_finder.domain.sender import AcceptList, Refused
 
 log = structlog.get_logger(__name__)
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3)."""
 BACKLOG = 128
 TURN_S = 0.001
 """How long a thread may compute while others wait: an echo must not stand behind 25 headers being read."""
@@ -89,6 +92,7 @@ def opened(address: tuple[str, int]) -> Iterator[socket.socket]:
 def hearing(listener: socket.socket, keeper: Keeper, door: Door, around: Around) -> Iterator[None]:
     """Take connections of this socket while the block runs, each in a thread of its own."""
     _quieten_libraries()
+    _keep_memory()
     sys.setswitchinterval(TURN_S)
     places = around.places or Places(door.at_once)
     house = House(
@@ -176,6 +180,17 @@ class _Ear:
             with self.lock:
                 self.open.pop(threading.current_thread(), None)
             self.around.leave()
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what an image needed for the next one.
+
+    Otherwise every image of half a megabyte costs 250 page faults, measured as 0.7 ms of 3 ms. No effect elsewhere.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, 64 * 2**20)
+        mallopt(_M_MMAP_THRESHOLD, 16 * 2**20)
 
 
 def _quieten_libraries() -> None:

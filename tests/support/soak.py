@@ -4,6 +4,7 @@ Used by `benchmarks.soak` for its quarter of an hour and by a test for less than
 """
 
 import hashlib
+import itertools
 import os
 import signal
 import socket
@@ -40,6 +41,8 @@ class Load:
     seconds: float = 900
     kill_every: float = 60
     settle_seconds: float = 20
+    patience: float = 1800
+    """Seconds beyond `seconds` after which senders give up, and studies that have not ended are stuck."""
 
 
 @dataclass
@@ -97,13 +100,24 @@ class System:
         if name == "database":
             postmaster = int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
             os.kill(postmaster, signal.SIGKILL)
-            embedded_postgres.start(self.folder / "postgres")
+            self.revive()
             return
         _kill_group(self.processes[name])
         self.start(name)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether all three do their work: killing what has not even started yet would prove nothing."""
+        with suppress(OSError):
+            socket.create_connection((HOST, self.port), timeout=5).close()
+            alive = all(process.poll() is None for process in self.processes.values())
+            return alive and bool(self.ask("SELECT 1 FROM procrastinate_workers"))
+        return False
+
     def revive(self) -> None:
         """Start again what ended by itself, as the supervisor of `up` does."""
+        with suppress(Broken):
+            embedded_postgres.start(self.folder / "postgres")
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
                 self.start(name)
@@ -166,15 +180,16 @@ def _running(folder: Path, load: Load) -> Iterator[System]:
 
 
 def _kill_in_turn(system: System, stop: threading.Event, outcome: Outcome) -> None:
-    victims = ("listener", "worker", "database")
-    turn = 0
-    while not stop.wait(system.load.kill_every / len(victims)):
-        victim = victims[turn % len(victims)]
+    for victim in itertools.cycle(("listener", "worker", "database")):
+        if stop.wait(system.load.kill_every / 3):
+            return
+        while not system.is_up:
+            system.revive()
+            if stop.wait(0.5):
+                return
         with suppress(FileNotFoundError, ProcessLookupError):
             system.kill(victim)
             outcome.kills[victim] = outcome.kills.get(victim, 0) + 1
-        system.revive()
-        turn += 1
 
 
 def _push(system: System, number: int) -> set[str]:
@@ -186,12 +201,12 @@ def _push(system: System, number: int) -> set[str]:
     done: set[str] = set()
     pause = load.seconds * load.senders / load.studies
     began = time.monotonic()
-    while waiting:
+    while waiting and time.monotonic() < began + load.seconds + load.patience:
         try:
             report = emulator.send(
                 list(waiting.values()), HOST, system.port, f"SENDER{number % load.senders}", "VFXFINDER"
             )
-        except (Retry, NotAllowed):
+        except (Retry, NotAllowed, OSError):
             time.sleep(0.5)
             continue
         for uid in report.accepted:
@@ -204,8 +219,7 @@ def _push(system: System, number: int) -> set[str]:
 def _await_quiet(system: System, outcome: Outcome) -> None:
     """Until every study has ended, or long enough that what has not is stuck."""
     began = time.monotonic()
-    patience = 4 * system.load.settle_seconds + 240
-    while time.monotonic() - began < patience:
+    while time.monotonic() - began < system.load.patience:
         system.revive()
         if _unfinished(system) == 0:
             break
