@@ -85,11 +85,11 @@ def test_an_archive_that_cannot_reach_us_hands_nothing_over() -> None:
 
 
 def test_a_part_that_was_not_handed_over_is_counted(open_ear: Callable) -> None:
-    """Two slices arrive, an MR image among them is refused: a warning with one failed sub-operation (0xB000)."""
-    images = [dicom.ct_slice(), dicom.mr_slice(), dicom.ct_slice(number=1)]
+    """Two slices arrive, one that names no study is refused: a warning with one failed sub-operation (0xB000)."""
+    images = [dicom.ct_slice(), dicom.ct_slice(number=1, StudyInstanceUID=None), dicom.ct_slice(number=2)]
 
     def move(event: evt.Event) -> Iterator[object]:
-        yield LOOPBACK, ear.port, {"contexts": [build_context(image.SOPClassUID) for image in images[:2]]}
+        yield LOOPBACK, ear.port, {"contexts": [build_context(images[0].SOPClassUID)], "bind_address": (LOOPBACK, 0)}
         yield len(images)
         for image in images:
             yield 0xFF00, image
