@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 
+from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from vfx_finder.domain.errors import NotAllowed, Retry
 
 CONNECT_S = 10.0
@@ -31,6 +32,7 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
     Raises `Retry` where nobody answers, `NotAllowed` where the peer refuses the association or the SOP Class.
     """
     entity = AE(ae_title=to.calling)
+    entity.implementation_class_uid, entity.implementation_version_name = IMPLEMENTATION_UID, IMPLEMENTATION_NAME
     entity.connection_timeout = CONNECT_S
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_S
     entity.add_requested_context(sop_class)

@@ -18,14 +18,16 @@ from tests.support.intake import NOW
 from vfx_finder.actions import senders
 from vfx_finder.actions.keeping import Keeper, keep_and_record
 from vfx_finder.actions.senders import Wish
-from vfx_finder.dicom.part10 import file_of, taken_apart
+from vfx_finder.dicom.part10 import Announced, file_of, taken_apart
 from vfx_finder.dicom.whole import checked
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import Retry
 from vfx_finder.domain.roles import Role
+from vfx_finder.domain.sender import Refused
 from vfx_finder.ledger.models import AuditEvent, Case, Refusal, Sender, StoredInstance
 from vfx_finder.spool import Spool
 from vfx_finder.web.stow import incoming, multipart, views
+from vfx_finder.web.stow.keep import NOTHING
 from vfx_finder.web.stow.tally import Tally
 
 pytestmark = pytest.mark.django_db
@@ -160,7 +162,7 @@ def test_a_flood_of_bad_tokens_is_few_writes() -> None:
     written: list[list[object]] = []
     tally = Tally(lambda turned: written.append(list(turned)), every_s=0.5)
     threads = [
-        threading.Thread(target=lambda: [tally.note(views.Refused.BAD_TOKEN, "10.0.0.9") for _ in range(100)])
+        threading.Thread(target=lambda: [tally.note(Refused.BAD_TOKEN, "10.0.0.9") for _ in range(100)])
         for _ in range(4)
     ]
     for thread in threads:
@@ -168,7 +170,7 @@ def test_a_flood_of_bad_tokens_is_few_writes() -> None:
     for thread in threads:
         thread.join()
     time.sleep(0.5)
-    tally.note(views.Refused.BAD_TOKEN, "10.0.0.9")
+    tally.note(Refused.BAD_TOKEN, "10.0.0.9")
     assert len(written) <= 4
     assert sum(one.count for batch in written for one in batch) == 401
 
@@ -291,6 +293,20 @@ def test_a_defect_becomes_a_reason_and_names_nobody(token: str, monkeypatch: pyt
         answer = stow.store([named("defect")], token)
     assert (answer.status_code, stow.reasons(answer)) == (CONFLICT, [0x0110])
     assert "SYNTH" not in answer.content.decode() + str(logs)
+
+
+def test_what_was_not_kept_is_counted_for_the_operator(token: str) -> None:
+    """A damaged file is a refusal of that sender; a kind of object that is never taken is none."""
+    answer = stow.store([named("counted")[:-100], dicom.encoded(dicom.mr_slice())], token)
+    assert stow.reasons(answer) == [0xC000, 0x0122]
+    counted = [
+        views._counted_as(views.Outcome(Announced("1.2", "1.3", "1.2"), reason)) for reason in (0xC000, 0x0122, 0)
+    ]
+    assert counted == [Refused.DAMAGED, None, None]
+    room = [
+        views._counted_as(views.Outcome(named_as, 0xA700)) for named_as in (NOTHING, Announced("1.2", "1.3", "1.2"))
+    ]
+    assert room == [Refused.TOO_LARGE, Refused.NO_SPACE]
 
 
 def test_no_answer_and_no_log_line_names_the_patient(token: str) -> None:

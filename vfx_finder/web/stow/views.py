@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.keeping import Keeper
+from vfx_finder.dicom.statuses import CANNOT_UNDERSTAND, DOES_NOT_MATCH, OUT_OF_RESOURCES
 from vfx_finder.domain import sender as who
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import Retry, VfxError
@@ -118,8 +119,8 @@ class Stow:
     def _note(self, request: HttpRequest, sender: Sender, outcomes: list[Outcome]) -> None:
         kept = sum(one.kept for one in outcomes)
         log.info("stow", calling=sender.AETitle, kept=kept, refused=len(outcomes) - kept)
-        if kept < len(outcomes):
-            self._tally.note(Refused.DAMAGED, request.META.get("REMOTE_ADDR", ""), sender.AETitle)
+        for refused in {one for one in map(_counted_as, outcomes) if one}:
+            self._tally.note(refused, request.META.get("REMOTE_ADDR", ""), sender.AETitle)
         senders.heard([sender.AETitle], timezone.now())
 
 
@@ -151,6 +152,13 @@ def _parts(request: HttpRequest, incoming: Incoming) -> Iterator[Part]:
 def _kept(part: Part, delivery: Delivery) -> Outcome:
     """A part of another kind is a file that cannot be understood: the others are kept all the same."""
     return keep(part.content if part.content_type == DICOM else b"", delivery)
+
+
+def _counted_as(outcome: Outcome) -> Refused | None:
+    """What an operator should see counted; None for what was kept, and for kinds of object that are never taken."""
+    if outcome.reason == OUT_OF_RESOURCES:
+        return Refused.NO_SPACE if outcome.announced.SOPInstanceUID else Refused.TOO_LARGE
+    return Refused.DAMAGED if outcome.reason in (CANNOT_UNDERSTAND, DOES_NOT_MATCH) else None
 
 
 def _receive(instance: Instance) -> object:
