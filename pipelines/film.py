@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.steps.choose import XRAY_MODALITIES
-from pipelines.steps.film_bodies import FilmBody, StripNetwork, find_bodies
+from pipelines.steps.film_bodies import FilmBody, Reading, StripNetwork, find_bodies
 from pipelines.steps.film_corridor import FilmNetwork
 from pipelines.steps.film_image import FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import judge_film
@@ -101,12 +101,14 @@ def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:
         return replace(_nothing(film), seconds=clock.ended())
     clock.begin("locate")
     seen = see(film, model)
-    bodies = [] if isinstance(seen, Unsuitable) else _bodies(seen, model)
-    if isinstance(seen, Unsuitable) or len(bodies) < MIN_BODIES:
-        why = seen if isinstance(seen, Unsuitable) else Unsuitable(Reason.NO_SPINE, f"{len(bodies)} vertebrae found.")
+    if isinstance(seen, Unsuitable):
+        return replace(_nothing(seen), models=(model.version,), seconds=clock.ended())
+    read = find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
+    if len(read.bodies) < MIN_BODIES:
+        why = Unsuitable(Reason.NO_SPINE, f"{len(read.bodies)} vertebrae found.")
         return replace(_nothing(why), models=(model.version,), seconds=clock.ended())
     clock.begin("measure")
-    return replace(_measured(film, seen, bodies), models=(model.version,), seconds=clock.ended())
+    return replace(_measured(film, seen, read), models=(model.version,), seconds=clock.ended())
 
 
 class _Clock:
@@ -138,12 +140,8 @@ def _nothing(why: Unsuitable) -> Analysis:
     return Analysis(modality=MODALITY, unsuitable=why, findings=(), patient=None, models=(), seconds={})
 
 
-def _bodies(seen: Seen, model: FilmModel) -> list[FilmBody]:
-    return find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
-
-
-def _measured(film: FilmImage, seen: Seen, bodies: Sequence[FilmBody]) -> Analysis:
-    numbering = number_film(bodies, seen)
+def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
+    bodies, numbering = read.bodies, number_film(read, seen)
     about = (RESEARCH, f"view-{_view(bodies)}", *((SCALE_ESTIMATED,) if seen.estimated else ()))
     small = min(1.0, PICTURE_ROWS / max(seen.picture.shape))
     vertebrae = [

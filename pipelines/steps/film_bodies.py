@@ -1,7 +1,7 @@
 """The vertebral bodies along a film's corridor: windows laid along it, bodies outlined in each, joined to one chain."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from pipelines.steps.film_chain import Spot, best_chain
 from pipelines.steps.film_corridor import Corridor
 from pipelines.steps.instances import Instance, Sections, find_instances
 from pipelines.steps.measure import BodyMeasure, measure_planes
+from vfx_finder.domain.spine import Heights
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +21,11 @@ PIXEL_MM = 1.0
 SIZE = (160, 96)
 STEP_MM = 40.0
 BEYOND_MM = 60.0
-_EDGE = 3.0
+SINGLE_SPREAD = 0.12
+"""Spread of the min/max ratio (SD) that a body read in one window alone is given."""
+
+_EDGE, _MARGIN = 3.0, 18.0
+_SACRUM, _LEAST_SACRUM_MM2 = 0.5, 150.0
 
 
 class StripMaps(Protocol):
@@ -81,17 +86,41 @@ class FilmBody:
     cut: bool
 
 
-def find_bodies(picture: FloatArray, mm_per_pixel: float, corridor: Corridor, network: StripNetwork) -> list[FilmBody]:
-    """The chain of bodies along the corridor, head to foot."""
+@dataclass(frozen=True)
+class Reading:
+    """What windows along a corridor show: the chain of bodies from head to foot, and where (row, col) the sacrum is."""
+
+    bodies: tuple[FilmBody, ...]
+    sacrum: tuple[float, float] | None
+
+
+def find_bodies(picture: FloatArray, mm_per_pixel: float, corridor: Corridor, network: StripNetwork) -> Reading:
+    """The chain of bodies along the corridor; none below the sacrum's first."""
     step = PIXEL_MM / mm_per_pixel
     soft = ndi.gaussian_filter(picture, 0.4 * step) if step > 1.2 else picture
     found: list[FilmBody] = []
+    sacra: list[tuple[float, float, float]] = []
     for window in windows(corridor, step):
-        found += _bodies_in(window, soft, corridor, network)
-    found = _single(found)
-    chain = best_chain([body.spot for body in found])
-    kept = {id(spot) for spot in chain.spots}
-    return sorted((body for body in found if id(body.spot) in kept), key=lambda body: body.spot.centre[0])
+        maps = network.strips(window.cut_from(soft)[None])
+        found += _bodies_in(window, maps, picture.shape, corridor)
+        sacra += _sacrum_in(window, maps.tissue[0, 3])
+    sacrum = max(sacra, default=None)
+    place = None if sacrum is None else sacrum[1:]
+    bodies = [body for body in _together(found) if place is None or body.spot.centre[0] < place[0]]
+    kept = {id(spot) for spot in best_chain([body.spot for body in bodies]).spots}
+    chain = sorted((body for body in bodies if id(body.spot) in kept), key=lambda body: body.spot.centre[0])
+    return Reading(tuple(chain), place)
+
+
+def _sacrum_in(window: Window, share: FloatArray) -> list[tuple[float, float, float]]:
+    """Size (mm2) and place (row, col on the film) of the sacrum's first in a window, if it is there."""
+    pieces, count = ndi.label(share > _SACRUM)
+    if not count:
+        return []
+    largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    size = float(largest.sum())
+    row, col = window.film(np.argwhere(largest).mean(0))
+    return [(size, float(row), float(col))] if size >= _LEAST_SACRUM_MM2 else []
 
 
 def windows(corridor: Corridor, pixel: float) -> Iterator[Window]:
@@ -108,16 +137,14 @@ def windows(corridor: Corridor, pixel: float) -> Iterator[Window]:
         yield Window((float(middle[0]), float(middle[1])), pixel, float(np.arctan2(-run[1], run[0])))
 
 
-def _bodies_in(window: Window, picture: FloatArray, corridor: Corridor, network: StripNetwork) -> Iterator[FilmBody]:
-    maps = network.strips(window.cut_from(picture)[None])
-    sections = Sections(maps.tissue[:, 1], maps.heat, maps.offset)
-    for instance in find_instances(sections):
-        if abs(instance.centre[0] - SIZE[0] / 2) > SIZE[0] / 2 - 18 or _at_edge(instance):
+def _bodies_in(window: Window, maps: StripMaps, size: tuple[int, ...], corridor: Corridor) -> Iterator[FilmBody]:
+    for instance in find_instances(Sections(maps.tissue[:, 1], maps.heat, maps.offset)):
+        if abs(instance.centre[0] - SIZE[0] / 2) > SIZE[0] / 2 - _MARGIN or _at_edge(instance):
             continue
         centre = (instance.centre[0] - instance.corner[0], instance.centre[1] - instance.corner[1])
         measure = measure_planes(instance.mask, PIXEL_MM, centre, instance.corner)
         if measure is not None:
-            yield _body(instance, measure, window, picture.shape, corridor)
+            yield _body(instance, measure, window, size, corridor)
 
 
 def _at_edge(instance: Instance) -> bool:
@@ -134,22 +161,55 @@ def _body(
     corners = window.film(np.array([front_top, back_top, front_foot, back_foot])[:, ::-1])
     centre = window.film(np.array(measure.centre))
     nearest = int(np.argmin(np.abs(corridor.line[:, 0] - centre[0])))
-    spot = Spot((float(centre[0]), float(centre[1])), corners, float(corridor.rank[nearest]), instance.score)
+    spot = Spot(
+        (float(centre[0]), float(centre[1])),
+        corners,
+        float(corridor.rank[nearest]),
+        instance.score,
+        _solid(instance, measure),
+    )
     outline = window.film(np.array(measure.drawing.outline)[:, ::-1])
     margin = _EDGE * window.pixel
     cut = bool((outline < margin).any() or (outline > np.array(size) - 1 - margin).any())
     return FilmBody(spot, measure, window, instance, cut)
 
 
-def _single(found: list[FilmBody]) -> list[FilmBody]:
-    """Of the readings of one body in several windows only the one nearest to its window's middle stays."""
-    kept: list[FilmBody] = []
+def _solid(instance: Instance, measure: BodyMeasure) -> float:
+    """Area of the body over depth times mean height: 1 for a box, less for a frayed outline."""
+    heights = measure.heights
+    box = measure.depth_mm * (heights.anterior + heights.posterior) / 2
+    return float(instance.area_mm2 / max(box, 1.0))
+
+
+def _together(found: list[FilmBody]) -> list[FilmBody]:
+    """One body for all readings of it in several windows: the one nearest to its window's middle is shown, heights are
+    medians over the readings, and how far they differ is their spread."""
+    groups: list[list[FilmBody]] = []
     for body in sorted(found, key=_off_middle):
-        apart = [np.hypot(*(np.subtract(body.spot.centre, other.spot.centre))) for other in kept]
-        least = [0.5 * max(body.spot.height, other.spot.height) for other in kept]
-        if all(distance > bound for distance, bound in zip(apart, least, strict=True)):
-            kept.append(body)
-    return kept
+        own = next((group for group in groups if _is_same(group[0], body)), None)
+        if own is None:
+            groups.append([body])
+        else:
+            own.append(body)
+    return [_median(group) for group in groups]
+
+
+def _is_same(one: FilmBody, other: FilmBody) -> bool:
+    apart = float(np.hypot(*np.subtract(one.spot.centre, other.spot.centre)))
+    return apart <= 0.5 * max(one.spot.height, other.spot.height)
+
+
+def _median(group: list[FilmBody]) -> FilmBody:
+    """The first of the readings with the heights of all; a single reading is as unsure as two that differ much."""
+    first = group[0]
+    if len(group) == 1:
+        return replace(first, measure=replace(first.measure, ratio_spread=SINGLE_SPREAD))
+    table = np.array([[m.anterior, m.middle, m.posterior] for m in (body.measure.heights for body in group)])
+    anterior, middle, posterior = (float(value) for value in np.median(table, axis=0))
+    spread = float((table.min(1) / table.max(1)).std(ddof=1))
+    return replace(
+        first, measure=replace(first.measure, heights=Heights(anterior, middle, posterior), ratio_spread=spread)
+    )
 
 
 def _off_middle(body: FilmBody) -> float:

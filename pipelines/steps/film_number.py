@@ -1,11 +1,9 @@
 """Levels of the bodies of a film, by the chain logic of CT: distances, size, sacrum, dens, and levels read."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from pipelines.steps.facts import Body, SagittalStack
-from pipelines.steps.film_bodies import FilmBody
+from pipelines.steps.film_bodies import FilmBody, Reading
 from pipelines.steps.film_chain import Spot
 from pipelines.steps.film_view import Seen
 from pipelines.steps.label import Numbering, number
@@ -17,12 +15,12 @@ _SACRUM_STEP, _SACRUM_REACH = 1.35, 0.9
 _DENS_MM, _DENS_REACH_MM = 30.0, 14.0
 
 
-def number_film(bodies: Sequence[FilmBody], seen: Seen) -> Numbering:
+def number_film(read: Reading, seen: Seen) -> Numbering:
     """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`."""
-    return number([_body(body, seen) for body in bodies], _plane(seen))
+    return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen))
 
 
-def _body(body: FilmBody, seen: Seen) -> Body:
+def _body(body: FilmBody, seen: Seen, sacrum: tuple[float, float] | None) -> Body:
     mm, spot = seen.mm_per_pixel, body.spot
     return Body(
         mask=body.instance.mask,
@@ -30,7 +28,7 @@ def _body(body: FilmBody, seen: Seen) -> Body:
         centre=(spot.centre[0] * mm, spot.centre[1] * mm),
         score=spot.heat,
         cut=body.cut,
-        sacrum_below=_sacrum(spot, seen),
+        sacrum_below=_sacrum(spot, sacrum),
         c2_above=_dens(spot, seen),
         rank=spot.rank,
     )
@@ -44,11 +42,11 @@ def _plane(seen: Seen) -> SagittalStack:
     return SagittalStack(nothing, nothing, (0.0,), 1.0, down, np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0]))
 
 
-def _sacrum(spot: Spot, seen: Seen) -> float | None:
-    if seen.corridor.sacrum is None:
+def _sacrum(spot: Spot, sacrum: tuple[float, float] | None) -> float | None:
+    if sacrum is None:
         return None
     below = np.array(spot.centre) + _down(spot) * _SACRUM_STEP * spot.height
-    away = float(np.hypot(*(np.array(seen.corridor.sacrum[:2]) - below)))
+    away = float(np.hypot(*(np.array(sacrum) - below)))
     return SEEN_HERE if away < _SACRUM_REACH * spot.height else SEEN_ELSEWHERE
 
 

@@ -1,0 +1,104 @@
+"""The frozen synthetic set of lateral films: patients that no training draws, with every corner and grade known.
+
+Each film is a function of `SEED` and its number alone. Results on it are results on synthetic pictures: never clinical
+evidence.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.synthesis.film import Film, FilmVertebra, draw_film
+from models.synthesis.film_detector import Exposed, draw_exposure, marked
+from models.synthesis.film_samples import Frame
+from models.synthesis.spine import Array
+from models.synthesis.trunk import draw_trunk
+from models.synthesis.validation import OPTIONS, readers_grade
+
+SEED = 20270202
+FILMS = 400
+PIXEL_MM = 0.8
+VIEWS = {"whole": None, "lumbar": ("T11", "S1"), "thoracic": ("T2", "L1")}
+_VIEW_SHARE, _SHARE = (0.34, 0.36, 0.30), (0.3, 0.25, 0.45)
+_CORNERS = (("TF", "upper", 0), ("TB", "upper", -1), ("BF", "lower", 0), ("BB", "lower", -1))
+_ROOM_MM = (70.0, 55.0)
+
+
+def write_films(numbers: Iterable[int], folder: Path) -> Path:
+    """Write films as 8-bit PNG into `folder`/images, and `annotations.json` (COCO layout, with Genant grades) beside
+    them; returns the latter. The patient's front is on the left or on the right."""
+    torch.set_num_threads(1)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows = [_write(number, folder / "images" / f"{number:04d}.png") for number in numbers]
+    names = sorted({name for row in rows for name in row["points"]})
+    document = {
+        "info": {"description": f"synthetic lateral films, seed {SEED}"},
+        "images": [{"id": row["number"], "file_name": f"{row['number']:04d}.png"} for row in rows],
+        "categories": [{"id": 1, "name": "spine", "keypoints": names}],
+        "annotations": [_annotation(row, names) for row in rows],
+    }
+    target = folder / "annotations.json"
+    target.write_text(json.dumps(document) + "\n")
+    return target
+
+
+def _write(number: int, path: Path) -> dict[str, Any]:
+    rng = np.random.default_rng([SEED, number])
+    contents = str(rng.choice(("normal", "mimics", "fractures"), p=_SHARE))
+    view = str(rng.choice(list(VIEWS), p=_VIEW_SHARE))
+    film = draw_film(draw_trunk(rng, OPTIONS[contents]), rng)
+    frame = _frame(film, view, rng)
+    picture = marked(_exposed(film, frame, rng), PIXEL_MM, rng)
+    front_left = bool(rng.random() < 0.5)
+    shown = picture if front_left else picture.flip(1)
+    Image.fromarray((shown.clamp(0, 1) * 255).round().to(torch.uint8).numpy()).save(path)
+    whole = [v for v in film.vertebrae if v.kind == "body" and _is_whole(frame.into(v.outline), frame.size)]
+    points = {f"{v.name}{name}": point for v in whole for name, point in _points(v, frame, front_left).items()}
+    return {"number": number, "points": points, "grades": {v.name: readers_grade(v.loss) for v in whole}}
+
+
+def _frame(film: Film, view: str, rng: np.random.Generator) -> Frame:
+    """What the film shows: everything, or the levels of the view with a margin; a little turned."""
+    centres = {v.name: v.centre for v in film.vertebrae}
+    between = VIEWS[view]
+    if between is None:
+        size = film.layers.shape[1:]
+        return Frame(((size[0] - 1) / 2, (size[1] - 1) / 2), 1.0, 0.0, (size[0], size[1]))
+    ends = [centres.get(name, film.vertebrae[-2].centre) for name in between]
+    room = np.array(_ROOM_MM) / film.pixel_mm
+    rows = (ends[0][0] - room[0] / 2, ends[1][0] + room[0] / 2)
+    seen = [c for c in centres.values() if rows[0] < c[0] < rows[1]]
+    columns = (min(c[1] for c in seen) - 2.2 * room[1], max(c[1] for c in seen) + 1.2 * room[1])
+    middle = (float(np.mean(rows)), float(np.mean(columns)))
+    size = (int(rows[1] - rows[0]), int(columns[1] - columns[0]))
+    return Frame(middle, 1.0, float(np.radians(rng.normal(0, 3))), size)
+
+
+def _exposed(film: Film, frame: Frame, rng: np.random.Generator) -> Tensor:
+    return Exposed(film, draw_exposure(rng)).patch(*frame.points(), film.pixel_mm)
+
+
+def _is_whole(outline: Array, size: tuple[int, int]) -> bool:
+    return bool((outline > 2).all() and (outline < np.array(size) - 3).all())
+
+
+def _points(v: FilmVertebra, frame: Frame, front_left: bool) -> dict[str, tuple[float, float]]:
+    """The four corners by name as (x, y)."""
+    made = {}
+    for name, plate, end in _CORNERS:
+        row, col = frame.into(np.array([getattr(v, plate)[end]]))[0]
+        made[name] = (float(col if front_left else frame.size[1] - 1 - col), float(row))
+    return made
+
+
+def _annotation(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    keypoints = [
+        value for name in names for value in (*row["points"].get(name, (0.0, 0.0)), 2 if name in row["points"] else 0)
+    ]
+    return {"image_id": row["number"], "category_id": 1, "keypoints": keypoints, "grades": row["grades"]}
