@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.steps.lettering import drawable, letters, wrapped
 from vfx_finder.dicom.result import Result
-from vfx_finder.domain.finding import SagittalPicture
+from vfx_finder.domain.finding import SCALE_ESTIMATED, SagittalPicture
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Point
@@ -79,7 +79,8 @@ def _overview(result: Result, picture: SagittalPicture, grey: Image.Image) -> Im
     pen = _Pen(draw, (round(left), top), scale)
     for mark in drawn.marks:
         _draw_mark(pen, mark, result.vertebrae[mark.index], em)
-    _draw_scale(pen, picture)
+    if not any(SCALE_ESTIMATED in one.vertebra.flags for one in result.analysis.findings):
+        _draw_scale(pen, picture)
     _draw_table(draw, rows, (int(table_at), top))
     return page
 
@@ -109,12 +110,17 @@ class _Pen:
             self.draw.line([(float(x), float(y)) for x, y in piece], colour, width)
 
 
+_NAMED = (Standing.SUSPECTED, Standing.CONFIRMED, Standing.REJECTED)
+_CALLED_OUT = 1
+"""Any grade that makes the layout leave room for words: a film's suspicion has none of its own."""
+
+
 def _figure(vertebrae: Sequence[Told], picture: SagittalPicture) -> Figure:
     marks = [
         Mark(
             index=index,
             level=one.short,
-            grade=one.grade if one.standing.is_fracture or one.standing is Standing.REJECTED else 0,
+            grade=(one.grade or _CALLED_OUT) if one.standing in _NAMED else 0,
             drawing=one.drawing,
             heights=one.heights,
             rejected=one.standing is Standing.REJECTED,
@@ -133,7 +139,7 @@ def _draw_mark(pen: _Pen, mark: DrawnMark, one: Told, em: float) -> None:
     for line in mark.heights:
         pen.line([(line.x1, line.y1), (line.x2, line.y2)], WHITE)
     if mark.callout:
-        _draw_callout(pen, mark.callout, colour, em)
+        _draw_callout(pen, mark.callout, one, em)
 
 
 def _outline(pen: _Pen, one: Told, colour: Colour) -> None:
@@ -143,12 +149,14 @@ def _outline(pen: _Pen, one: Told, colour: Colour) -> None:
     draw(closed, colour, 3 if one.standing.is_fracture else 1)
 
 
-def _draw_callout(pen: _Pen, callout: Callout, colour: Colour, em: float) -> None:
-    leader = callout.leader
+def _draw_callout(pen: _Pen, callout: Callout, one: Told, em: float) -> None:
+    leader, colour = callout.leader, colour_of(one.standing)
+    title = callout.title if one.grade else f"{one.short} {one.standing.value}"
+    numbers = callout.numbers if one.heights else f"loss {100 * one.loss.own:.0f} %" if one.loss else "not measured"
     pen.line([(leader.x1, leader.y1), (leader.x2, leader.y2)], colour, 1)
     x, y = pen.at((callout.x, callout.y))
-    pen.draw.text((x, y), callout.title, colour, letters(max(round(em), 10), bold=True), anchor="ls")
-    pen.draw.text((x, y + 1.1 * em), callout.numbers, WHITE, letters(max(round(0.85 * em), 9)), anchor="ls")
+    pen.draw.text((x, y), title, colour, letters(max(round(em), 10), bold=True), anchor="ls")
+    pen.draw.text((x, y + 1.1 * em), numbers, WHITE, letters(max(round(0.85 * em), 9)), anchor="ls")
 
 
 def _draw_scale(pen: _Pen, picture: SagittalPicture) -> None:
@@ -185,7 +193,7 @@ _LEGEND = (
 
 
 def _table_row(one: Told) -> list[Row]:
-    colour = colour_of(one.standing) if one.grade else WHITE
+    colour = colour_of(one.standing) if one.standing is not Standing.NO_FRACTURE else WHITE
     heights = one.heights
     numbers = [f"{h:.1f}" for h in (heights.anterior, heights.middle, heights.posterior)] if heights else ["-"] * 3
     loss = f"{100 * one.loss.own:.0f}" if one.loss else "-"
@@ -266,7 +274,8 @@ def _draw_caption(draw: ImageDraw.ImageDraw, one: Told, corner: tuple[int, int])
     heights = f"a {h.anterior:.1f}  m {h.middle:.1f}  p {h.posterior:.1f} mm" if h else "not measured"
     lost = f", loss {100 * loss.own:.0f} %" if loss else ""
     notes = wrapped(_note(one), letters(16), CLOSE_UP_PX)
-    lines = [f"{one.level_words}: Genant grade {one.grade}", heights + lost, *notes[:2]]
+    grade = f"Genant grade {one.grade}" if one.grade else "not graded"
+    lines = [f"{one.level_words}: {grade}", heights + lost, *notes[:2]]
     for number, words in enumerate(lines):
         colour = colour_of(one.standing) if number == 0 else WHITE
         draw.text((corner[0], corner[1] + number * LINE), drawable(words), colour, letters(16, bold=number == 0))

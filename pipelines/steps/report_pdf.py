@@ -41,8 +41,6 @@ def report_pdf(result: Result, words: str, pictures: Sequence[Pixels]) -> bytes:
 
     The same result gives the same bytes.
     """
-    for name, path in ((_FONT, REGULAR), (_BOLD, BOLD)):
-        pdfmetrics.registerFont(TTFont(name, str(path)))
     buffer = BytesIO()
     document = SimpleDocTemplate(
         buffer, pagesize=A4, invariant=1, title="Vertebral fracture report", author="vfx_finder",
@@ -53,6 +51,8 @@ def report_pdf(result: Result, words: str, pictures: Sequence[Pixels]) -> bytes:
 
 
 def _first_page(result: Result, words: str) -> list[Flowable]:
+    for name, path in ((_FONT, REGULAR), (_BOLD, BOLD)):
+        pdfmetrics.registerFont(TTFont(name, str(path)))
     status = f"{result.status_words}, {result.at:%d %b %Y %H:%M}. {RESEARCH_ONLY}"
     story: list[Flowable] = [
         _said("Vertebral fracture report", _HEAD),

@@ -102,7 +102,7 @@ def test_before_sign_off_everything_is_preliminary_and_says_so():
     assert {row[11] for row in observations(result)} == {"O", "P", "X"}
     assert str(independent.parse(result_message(result).decode()).segment("OBR")[25]) == "P"
     assert result.text.startswith(UNCONFIRMED)
-    assert "Suspected vertebral fractures: T8 grade 3; L1 grade 2." in result.text
+    assert "Suspected vertebral fractures: grade 3 at T8; grade 2 at L1." in result.text
     assert of_level(result, Level.T8)["Compression fracture of vertebral column"] == "Suspected"
 
 

@@ -18,11 +18,13 @@ from vfx_finder.dicom import codes
 from vfx_finder.dicom.uids import UUID_ROOT, uid_for
 from vfx_finder.domain.delivered import Kind, Stage, with_needed
 from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_ESTIMATED
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason, SeriesVerdict
 
 SIGNED = results.signed()
+FILM_FLAGS = (FILM_SUSPECTED, SCALE_ESTIMATED)
 
 
 @pytest.fixture(scope="module")
@@ -338,7 +340,10 @@ def test_a_radiograph_gets_what_can_be_made_of_it(tmp_path):
     """Without a place in the patient there is no reformat, SEG or GSPS; the key image and both reports are made."""
     film = radiograph()
     series = (SeriesVerdict(str(film.SeriesInstanceUID), "film", 1, None),)
-    analysis = replace(spines.analysis(results.GRADES), modality="DX", series=series)
+    found = spines.analysis(results.GRADES)
+    first = replace(found.findings[3], grade=None, vertebra=replace(found.findings[3].vertebra, flags=FILM_FLAGS))
+    findings = (*found.findings[:3], first, *found.findings[4:])
+    analysis = replace(found, modality="DX", series=series, findings=findings)
     made = results.made([write(film, tmp_path)], set(Kind), None, analysis)
     assert {one.kind for one in made} == {Kind.SC, Kind.SR, Kind.SR_COMPREHENSIVE, Kind.PDF}
     assert "XR unspecified body region" in str(by_kind(made)[Kind.SR][0])

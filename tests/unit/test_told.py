@@ -6,6 +6,7 @@ import pytest
 
 from tests.support import results, spines
 from tests.support.reviews import confirmed, signed
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_ESTIMATED, Analysis
 from vfx_finder.domain.guidance import check_wording
 from vfx_finder.domain.review import Review, VertebraDecision
 from vfx_finder.domain.spine import Level
@@ -69,6 +70,43 @@ def test_what_was_not_graded_says_why():
     vertebrae = told(replace(analysis, findings=(cut, *analysis.findings[1:])), None)
     assert vertebrae[0].grade is None
     assert vertebrae[0].sentence == "not graded: T5 is only partly in the picture"
+
+
+def film(flags: tuple[str, ...]) -> Analysis:
+    """A film: T12 carries these flags, nothing has a grade."""
+    analysis = spines.analysis({})
+    findings = [
+        replace(
+            one,
+            grade=None,
+            unsuitable=Unsuitable(Reason.FILM_NOT_GRADED, "Films are not graded (research); nothing seen."),
+            vertebra=replace(one.vertebra, flags=flags if one.vertebra.level.level is Level.T12 else ()),
+        )
+        for one in analysis.findings
+    ]
+    return replace(analysis, modality="DX", findings=tuple(findings))
+
+
+def test_a_film_suspects_without_a_grade():
+    """A suspicion on a film is told as one, with no grade that nobody measured."""
+    vertebrae = by_level(told(film((FILM_SUSPECTED,)), None))
+    assert vertebrae[Level.T12].sentence == "suspected vertebral fracture, not graded (research on films); unconfirmed"
+    assert vertebrae[Level.L1].standing is Standing.NOT_GRADED
+    assert headline(tuple(vertebrae.values())) == "Suspected vertebral fracture: T12."
+    assert sums(tuple(vertebrae.values())).fracture_count == 1
+
+
+def test_a_film_without_scale_tells_no_millimetres():
+    """Its heights are good for ratios alone."""
+    one = by_level(told(film((FILM_SUSPECTED, SCALE_ESTIMATED)), None))[Level.T12]
+    assert one.heights is None
+    assert one.loss is not None
+
+
+def test_a_reader_may_grade_what_a_film_did_not():
+    """The signed grade stands."""
+    one = by_level(told(film((FILM_SUSPECTED,)), signed(confirmed(Level.T12, 2))))[Level.T12]
+    assert (one.standing, one.grade) == (Standing.CONFIRMED, 2)
 
 
 def test_a_body_that_is_probably_no_vertebra_has_no_level():

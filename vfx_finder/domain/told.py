@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_ESTIMATED, Analysis, Deformity, Finding, Loss
 from vfx_finder.domain.guidance import GRADE_WORDS
 from vfx_finder.domain.mimic import mimics_in
 from vfx_finder.domain.numbering import NO_VERTEBRA
@@ -17,7 +17,7 @@ class Standing(StrEnum):
     """What is said of a vertebra, and who says it."""
 
     SUSPECTED = "suspected"
-    """Grade 1 or more by the software; nobody has confirmed it."""
+    """Grade 1 or more by the software, or on a film a loss that calls for a look; nobody has confirmed it."""
     NO_FRACTURE = "no-fracture"
     """Grade 0."""
     CONFIRMED = "confirmed"
@@ -40,8 +40,9 @@ class Told:
     """One vertebra as a result tells it.
 
     `level_words` is the level with its alternatives where it is not sure ("L1, or T12 (31 %)"), empty for a body that
-    is probably no vertebra. `heights` are mm, `loss` fractions, `probability` that of grade 2 or 3. `why` says why it
-    is rejected or not graded; `remarks` what it resembles.
+    is probably no vertebra. `grade` is None where it has none, on films always until a reader gives one. `heights` are
+    mm, None where a film does not say its scale, `loss` fractions, `probability` that of grade 2 or 3. `why` says why
+    it is rejected or not graded; `remarks` what it resembles.
     """
 
     level: Level
@@ -81,6 +82,8 @@ class Told:
 
     @property
     def _grade_words(self) -> str:
+        if self.grade is None:
+            return "not graded (research on films)"
         if not self.grade:
             return ""
         shape = f", {self.deformity.value} shape" if self.deformity else ""
@@ -120,8 +123,12 @@ def headline(vertebrae: Sequence[Told]) -> str:
     if not found:
         return f"No vertebral fracture suspected or confirmed in {graded} graded vertebrae. Does not exclude fracture."
     word = "Suspected vertebral fracture" if found[0].standing is Standing.SUSPECTED else "Vertebral fracture"
-    listed = "; ".join(f"grade {one.grade} at {one.level_words}" for one in found)
+    listed = "; ".join(_where(one) for one in found)
     return f"{word}{'s' if len(found) > 1 else ''}: {listed}."
+
+
+def _where(one: Told) -> str:
+    return one.level_words if one.grade is None else f"grade {one.grade} at {one.level_words}"
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ def _told(finding: Finding, vertebra: SeenVertebra, said: VertebraDecision | Non
         level_words="" if is_none else _level_words(finding, vertebra, is_signed=is_signed),
         standing=standing,
         grade=None if is_none or standing is Standing.NOT_GRADED else vertebra.grade,
-        deformity=(said.deformity if said else finding.deformity) if vertebra.grade else None,
-        heights=found.heights,
+        deformity=(said.deformity if said else finding.deformity) if standing.is_fracture else None,
+        heights=None if SCALE_ESTIMATED in found.flags else found.heights,
         loss=finding.loss,
         probability=finding.probability_grade2plus,
         why=_why(finding, said),
@@ -166,9 +173,15 @@ def _standing(finding: Finding, said: VertebraDecision | None, *, is_signed: boo
             return Standing.REJECTED
         return Standing.CONFIRMED if said.is_fracture else Standing.NO_FRACTURE
     if finding.grade is None:
-        return Standing.NOT_GRADED
+        is_suspected = FILM_SUSPECTED in finding.vertebra.flags
+        return _not_yet(is_signed) if is_suspected else Standing.NOT_GRADED
     if not finding.grade:
         return Standing.NO_FRACTURE
+    return _not_yet(is_signed)
+
+
+def _not_yet(is_signed: bool) -> Standing:
+    """A finding of the software on which nobody has said a word, though perhaps on others."""
     return Standing.UNDECIDED if is_signed else Standing.SUSPECTED
 
 
