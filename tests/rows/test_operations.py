@@ -1,5 +1,6 @@
 """The operator's pages: what is wrong is said, what is set up is kept by actions, and what was given up goes again."""
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -63,16 +64,19 @@ def words(ops: Client) -> Words:
     """The words of a page, without its markup."""
 
     def read(name: str, *args: int) -> str:
-        html = ops.get(reverse(name, args=args)).content.decode()
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+        return plain(ops.get(reverse(name, args=args)).content.decode())
 
     return read
 
 
+def plain(markup: str) -> str:
+    """Its words alone."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup)))
+
+
 def say(ops: Client, page: str, /, *args: int, **form: object) -> str:
     """Send a form; the words of the page that follows."""
-    html = ops.post(reverse(page, args=args), form, follow=True).content.decode()
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    return plain(ops.post(reverse(page, args=args), form, follow=True).content.decode())
 
 
 class TestOverview:
@@ -112,7 +116,7 @@ class TestOverview:
     ) -> None:
         assert "HL7" not in words("system-health")
         monkeypatch.setattr(settings, "VFX", Settings(hl7_port=2575))
-        assert "Nobody hears the hospital&#x27;s HL7 messages" in words("system-health")
+        assert "Nobody hears the hospital's HL7 messages" in words("system-health")
         heartbeat.beat("hospital-listener", datetime.now(UTC), {})
         assert "HL7" not in words("system-health")
 
@@ -132,9 +136,9 @@ class TestOverview:
 
     def test_a_refused_caller_is_an_alarm_that_leads_to_the_sources(self, ops: Client) -> None:
         senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", "unknown-sender", "", 4, NOW, NOW)])
-        html = ops.get(reverse("system-health")).content.decode()
-        assert "1 caller was turned away" in html
-        assert f'href="{reverse("sources")}"' in html
+        markup = ops.get(reverse("system-health")).content.decode()
+        assert "1 caller was turned away" in markup
+        assert f'href="{reverse("sources")}"' in markup
 
     def test_it_costs_a_fixed_number_of_questions(self, ops: Client, django_assert_max_num_queries: object) -> None:
         for who in (HARTLEY, ROSSI):
@@ -227,9 +231,9 @@ class TestSources:
     def test_a_caller_that_was_turned_away_is_let_in_with_one_key(self, ops: Client) -> None:
         senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", "unknown-sender", "", 4, NOW, NOW)])
         address = f"{reverse('source-add')}?refusal={Refusal.objects.get().pk}"
-        html = ops.get(address).content.decode()
-        assert 'value="CT_9"' in html
-        assert re.search(r"<button[^>]*autofocus[^>]*>Let it in", html)
+        markup = ops.get(address).content.decode()
+        assert 'value="CT_9"' in markup
+        assert re.search(r"<button[^>]*autofocus[^>]*>Let it in", markup)
         ops.post(address, self.FORM)
         assert Sender.objects.get().host == "10.0.0.9"
         assert not Refusal.objects.exists()
@@ -241,8 +245,8 @@ class TestSources:
     def test_a_token_is_shown_once_and_only_its_digest_kept(self, ops: Client, words: Words) -> None:
         say(ops, "source-add", **self.FORM)
         sender = Sender.objects.get()
-        html = ops.post(reverse("source-token", args=[sender.pk])).content.decode()
-        secret = re.search(r'id="secret">([^<]+)<', html)[1]
+        markup = ops.post(reverse("source-token", args=[sender.pk])).content.decode()
+        secret = re.search(r'id="secret">([^<]+)<', markup)[1]
         sender.refresh_from_db()
         assert sender.token_sha256 == senders.digest_of(secret)
         assert secret not in words("sources")
@@ -252,8 +256,8 @@ class TestSources:
         full = {"port": "104", "description": "CT", "settle_seconds": "30.0"}
         say(ops, "source-add", **self.FORM | full)
         sender = Sender.objects.get()
-        html = ops.get(reverse("source", args=[sender.pk])).content.decode()
-        shown = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*?value="([^"]*)"', html))
+        markup = ops.get(reverse("source", args=[sender.pk])).content.decode()
+        shown = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*?value="([^"]*)"', markup))
         say(ops, "source", sender.pk, **shown | {"enabled": "on", "description": "CT of the emergency department"})
         after = Sender.objects.get()
         assert (after.port, after.settle_seconds, after.host) == (104, 30.0, "10.0.0.9")
@@ -337,13 +341,18 @@ class TestRules:
         assert not RoutingRule.objects.exists()
 
 
+def day(ago: int) -> str:
+    """A day so long ago."""
+    return str((NOW - timedelta(days=ago)).date())
+
+
 class TestArchives:
     FORM = {"name": "PACS", "AETitle": "PACS", "host": "10.0.0.1", "port": "104", "method": "C-MOVE"}
 
     def test_a_sweep_is_started_paused_and_cancelled(self, ops: Client) -> None:
         say(ops, "archive-add", **self.FORM, studies_per_hour="60")
         archive = Archive.objects.get()
-        said = say(ops, "archive-sweep", archive.pk, first_day="2026-01-01", last_day="2026-01-31", modality="CT")
+        said = say(ops, "archive-sweep", archive.pk, first_day=day(40), last_day=day(10), modality="CT")
         assert "0 of 31" in said
         sweep = Sweep.objects.get()
         states = []

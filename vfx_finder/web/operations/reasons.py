@@ -66,7 +66,7 @@ ADVICE: Final[dict[str, Advice]] = {
     ),
     Failure.KEPT_RETRYING: Advice(
         "Something the analysis needs did not answer for a long time.",
-        "Look at system health, then retry.",
+        "Look at the overview, then retry.",
         retry_may_help=True,
     ),
 }
