@@ -10,6 +10,7 @@ OF_A_VERTEBRA = {
     Reason.OUTSIDE_GRADED_LEVELS,
     Reason.NOT_A_VERTEBRA,
     Reason.PLANES_DISAGREE,
+    Reason.FILM_NOT_GRADED,
     Reason.METAL,
     Reason.CEMENT,
     Reason.TOO_THICK_FOR_MILD,
