@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -236,8 +236,13 @@ def _door(settings: Settings) -> Door:
         raise Broken(f"VFX_ACCEPTED_HL7_HOSTS: {error}.") from None
     if not networks and not _is_loopback(settings.hl7_host):
         raise Broken("VFX_HL7_HOST can be reached by other machines: name them in VFX_ACCEPTED_HL7_HOSTS.")
-    door = Door(networks)
-    return replace(door, tls=partial(_tls, settings)) if settings.hl7_tls else door
+    if not settings.hl7_tls:
+        return Door(networks)
+    try:
+        _tls(settings)
+    except (OSError, ValueError) as error:
+        raise Broken(f"VFX_HL7_TLS: the TLS files cannot be used ({type(error).__name__}).") from None
+    return Door(networks, partial(_tls, settings))
 
 
 def _is_loopback(host: str) -> bool:
@@ -249,8 +254,10 @@ def _is_loopback(host: str) -> bool:
 
 def _tls(settings: Settings) -> ssl.SSLContext:
     """TLS 1.2 or newer with clients whom our authorities vouch for; the files are read for every connection."""
+    if not (settings.tls_certificate and settings.tls_key and settings.tls_client_authorities):
+        raise ValueError("All three TLS files are needed.")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_authorities)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(settings.tls_certificate or "", settings.tls_key, password="")
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
     return context

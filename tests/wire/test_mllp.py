@@ -13,8 +13,10 @@ from hl7.mllp import start_hl7_server
 
 from pipelines import hospital_listener
 from pipelines.hospital_listener import Door, Limits, hearing
+from pipelines.our_tls import OurTls
 from pipelines.steps.tell import MllpPeer, tell_fhir, tell_hl7, try_fhir, try_mllp
 from tests.support import hl7 as said
+from tests.support.certificates import Authority
 from tests.support.receivers import NOW, SOON, answering, fhir_server, receiver, responses
 from vfx_finder.actions.hospital import Heard
 from vfx_finder.config import Settings
@@ -202,6 +204,38 @@ def test_a_door_that_others_can_reach_names_who_may_come_in():
 def test_a_taken_port_is_named(take):
     with listener(take) as port, pytest.raises(Broken, match=str(port)), hearing((LOOPBACK, port), Door(), take):
         pass
+
+
+@pytest.fixture
+def papers(tmp_path):
+    """Settings of an installation that hears by TLS only, and the authority that vouches for its callers."""
+    authority = Authority.founded(tmp_path / "authority")
+    ours = authority.issue("ours")
+    files = {"tls_certificate": ours.certificate, "tls_key": ours.key, "tls_client_authorities": authority.certificate}
+    return authority, Settings(hl7_port=0, hl7_tls=True, **files)
+
+
+@pytest.mark.parametrize(("days", "let_in"), [(2, True), (-1, False)])
+def test_by_tls_only_whom_our_authority_vouches_for_is_heard(papers, take, days, let_in):
+    """Our own sender calls our own listener; an expired certificate is refused, and so is plain text."""
+    authority, settings = papers
+    theirs = authority.issue("engine", days)
+    tls = OurTls(theirs.certificate, theirs.key, authority.certificate).context()
+    with hearing((LOOPBACK, 0), hospital_listener._door(settings), take) as here:
+        try:
+            accepted = tell_hl7(MllpPeer(LOOPBACK, here.port, tls, SOON), ORU, "VFX1").accepted
+        except PeerAway:
+            accepted = False
+        with call(here.port) as plain:
+            assert not is_served(plain)
+    assert accepted is let_in
+
+
+def test_tls_without_its_files_does_not_begin(papers):
+    _, settings = papers
+    for missing in ("tls_certificate", "tls_key", "tls_client_authorities"):
+        with pytest.raises(Broken, match="VFX_HL7_TLS"):
+            hospital_listener._door(settings.model_copy(update={missing: None}))
 
 
 # ---- in, to the rows
