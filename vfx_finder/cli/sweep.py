@@ -127,7 +127,7 @@ def again(number: Number) -> None:
 
         count = retrieval.ask_again(number, retrieval.COMMAND_LINE, datetime.now(UTC))
         _warn_without_worker()
-    console.print(f"{count} studies are asked for again.")
+    console.print(f"Studies asked for again: {count}.")
 
 
 def _watch(number: int) -> None:
