@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 from pydicom.dataset import Dataset
+from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
@@ -181,7 +182,7 @@ class Desk:
 
 def on_commitment_request(event: Event, desk: Desk) -> int:
     """The status of the N-ACTION response: success means that a result will follow, not what it is."""
-    request = event.request
+    request = cast(N_ACTION, event.request)
     if request.RequestedSOPInstanceUID != StorageCommitmentPushModelInstance:
         return NO_SUCH_INSTANCE
     if request.ActionTypeID != REQUEST_COMMITMENT:

@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 SLOWEST = 1000.0
 """Bytes a second. A sender that is slower over a whole message holds a place that others need."""
+MOST_ANSWERS = 4
+"""Of the peer to what was asked of it, and not looked at yet."""
 GOODBYE_S = 2.0
 """How long a peer has to close its side after we said our last word (the ARTIM timer of PS3.8 section 9.1.5)."""
 
@@ -66,7 +68,7 @@ class Conversation:
         self.contexts: dict[int, PresentationContext] = {}
         self.is_established = False
         self._most = 0
-        self._answers: queue.Queue[Message | None] = queue.Queue()
+        self._answers: queue.Queue[Message | None] = queue.Queue(MOST_ANSWERS)
         self._sending = threading.Lock()
 
     @property
@@ -85,7 +87,7 @@ class Conversation:
             self._last_word(pdu.abort_pdu(pdu.BY_USER))
         finally:
             self.is_established = False
-            self._answers.put(None)  # no answer comes any more
+            self._pass_on(None)  # no answer comes any more
             self.wire.close()
 
     def send_n_event_report(
@@ -146,7 +148,6 @@ class Conversation:
             raise Ended("no-tls") from error
 
     def _turn_away(self, refused: Refused, detail: str = "") -> None:
-        log.info("association-refused", calling=self.calling, peer=self.host, reason=refused.value)
         self.house.refusals.note(refused, self.host, self.calling, detail)
         self._last_word(rejection(refused))
 
@@ -192,10 +193,15 @@ class Conversation:
             return
         if field & RESPONSE:
             if message.command.number(RESPONDED_TO) is not None:
-                self._answers.put(message)
+                self._pass_on(message)
             return
         answer = self._status_for(message, field, context)
         self._say(message.context_id, response_to(message.command, answer.status, answer.comment))
+
+    def _pass_on(self, answer: Message | None) -> None:
+        """To whoever waits for it; answers that nobody asked for do not pile up."""
+        with suppress(queue.Full):
+            self._answers.put_nowait(answer)
 
     def _status_for(self, message: Message, field: int, context: PresentationContext) -> Answer:
         if field == C_ECHO_RQ:
@@ -223,8 +229,8 @@ class Conversation:
             self.wire.send(b"".join(parts), self.house.keeper.door.patience_s)
 
     def _part(self, end: Ended) -> None:
-        # Whoever connects and leaves without a word only looked whether somebody is here.
-        say = log.warning if self.calling or end.refused else log.debug
+        # Whoever leaves without a word only looked whether somebody is here; what is counted is logged there.
+        say = log.warning if self.calling and end.refused is None else log.debug
         say("association-broken", calling=self.calling, peer=self.host, how=end.how)
         if end.refused is not None:
             self.house.refusals.note(end.refused, self.host, self.calling)

@@ -23,6 +23,8 @@ _ELEMENT = struct.Struct("<HHI")
 _SHORT = struct.Struct("<H")
 _MOST_COMMAND_BYTES = 65_536
 _LARGE = 32_768
+_MOST_OTHER_BYTES = 16 * 2**20
+"""Of the dataset of anything but a C-STORE request: a list of a hundred thousand instances."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Assembler:
         return self._done(command) if command.number(DATASET_TYPE) == NO_DATASET else None
 
     def _add_data(self, fragment: Fragment, command: Command) -> Message | None:
-        if self.size <= self.most:
+        most = self.most if command.number(FIELD) == C_STORE_RQ else min(self.most, _MOST_OTHER_BYTES)
+        if self.size <= most:
             self._keep(fragment.content)
         else:
             self._kept()

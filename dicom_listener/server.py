@@ -42,7 +42,8 @@ class Around:
 
     `accept`: the accept list of this moment, by default the door's own. `secure`: the TLS context for the next
     connection, None without TLS. `handlers`: of N-ACTION and N-EVENT-REPORT. `heard`: called with the title of
-    everybody let in. `leave`: called in the thread of an association when that ends. `places`: shared by processes.
+    everybody let in. `leave`: called in the thread of an association when that ends. `places`: shared by processes;
+    the socket is then shared as well, and stays open for the others.
     """
 
     accept: Callable[[], AcceptList] | None = None
@@ -132,13 +133,18 @@ class _Ear:
                     log.error("connection-not-taken", why=error.strerror)
                     threading.Event().wait(0.1)  # out of files, most likely: some will be closed
                 continue
-            self._let_in(connection, str(address[0]))
+            try:
+                self._let_in(connection, str(address[0]))
+            except Exception as error:  # noqa: BLE001 - whatever happens to one caller, the next is heard
+                log.error("connection-not-served", kind=type(error).__name__)
+                connection.close()
 
     def stop(self) -> None:
         """Take no more, break off what is open, and wait for it to end."""
         self.stopping = True
-        with suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
+        if self.around.places is None:  # wakes up the thread that waits for connections
+            with suppress(OSError):
+                self.listener.shutdown(socket.SHUT_RDWR)
         with self.lock:
             threads = list(self.open)
             for wire in self.open.values():
@@ -153,17 +159,25 @@ class _Ear:
             connection.close()
             return
         try:
-            wire = Wire(self._secured(connection))
-        except (OSError, Broken) as error:
-            log.error("connection-not-secured", kind=type(error).__name__)
-            self.house.refusals.note(Refused.TLS, host, detail="our own certificate cannot be used")
+            self._begin(connection, host)
+        except BaseException:
             self.house.keeper.known(host)
-            connection.close()
-            return
+            raise
+
+    def _begin(self, connection: socket.socket, host: str) -> None:
+        try:
+            wire = Wire(self._secured(connection))
+        except Broken:
+            self.house.refusals.note(Refused.TLS, host, detail="our own certificate cannot be used")
+            raise
         thread = threading.Thread(target=self._talk, args=(wire, host), name=f"association {host}", daemon=True)
         with self.lock:
             self.open[thread] = wire
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads are to be had
+            self.open.pop(thread, None)
+            raise
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
