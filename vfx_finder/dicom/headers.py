@@ -12,7 +12,10 @@ from typing import BinaryIO
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_dataset as parse_dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
 
 from vfx_finder.domain.delivered import PRODUCT
 from vfx_finder.domain.errors import Unreadable
@@ -32,6 +35,8 @@ BROKEN_BYTES: tuple[type[Exception], ...] = (
     NotImplementedError, OverflowError, RecursionError, struct.error, zlib.error,
 )  # fmt: skip
 """All that pydicom was seen to raise on bytes that are not what they claim to be."""
+
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00")
 """A file without preamble begins with group 0002 or 0008, little endian; anything else is not tried."""
@@ -100,6 +105,18 @@ def read_dataset(source: Source, *, pixels: bool = False) -> FileDataset:
         raise Unreadable("This is not a readable DICOM file.") from None
 
 
+def read_encoded(stream: BinaryIO, transfer_syntax: str) -> Dataset:
+    """The dataset that begins here in this transfer syntax (not deflated), up to its pixels; there `stream` then stands.
+
+    The same parser as `read_dataset`, without the file meta information: a third of the time. Raises `Unreadable`.
+    """
+    syntax = UID(transfer_syntax)
+    try:
+        return parse_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=_is_pixels)
+    except BROKEN_BYTES:
+        raise Unreadable("This is not a readable DICOM file.") from None
+
+
 def header_of(dataset: Dataset) -> Header:
     """The header facts of a dataset. Raises `Unreadable` for a missing or malformed UID."""
     try:
@@ -116,6 +133,10 @@ def text(dataset: Dataset, keyword: str) -> str:
     parts = value if isinstance(value, MultiValue) else [value]
     joined = "\\".join(str(part) for part in parts)
     return "".join(char for char in joined if char.isprintable()).strip()
+
+
+def _is_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag in _PIXELS
 
 
 def _parse(source: Source, pixels: bool) -> FileDataset:

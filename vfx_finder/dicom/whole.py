@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from vfx_finder.dicom.headers import Header, header_of, read_dataset
+from vfx_finder.dicom.headers import Header, header_of, read_dataset, read_encoded
 from vfx_finder.dicom.part10 import Announced, file_of
 from vfx_finder.domain.errors import Unreadable
 
@@ -37,8 +37,11 @@ def checked(announced: Announced, *dataset: bytes) -> tuple[Header, bytes]:
         check_inflates(b"".join(dataset))
     content = file_of(announced, *dataset)
     stream = BytesIO(content)
-    header = header_of(read_dataset(stream))
-    if not deflated:
+    if deflated:
+        header = header_of(read_dataset(stream))
+    else:
+        stream.seek(len(content) - sum(len(piece) for piece in dataset))
+        header = header_of(read_encoded(stream, announced.TransferSyntaxUID))
         check_pixels(stream, announced.TransferSyntaxUID)
     if header.SOPClassUID != announced.SOPClassUID:
         raise DoesNotMatch("Dataset, request and presentation context differ in SOP Class.")
