@@ -106,7 +106,7 @@ def read_dataset(source: Source, *, pixels: bool = False) -> FileDataset:
 
 
 def read_encoded(stream: BinaryIO, transfer_syntax: str) -> Dataset:
-    """The dataset that begins here in this transfer syntax (not deflated), up to its pixels; there `stream` then stands.
+    """The dataset that begins here in this transfer syntax (not deflated), up to its pixels; there `stream` stands.
 
     The same parser as `read_dataset`, without the file meta information: a third of the time. Raises `Unreadable`.
     """
