@@ -1,9 +1,13 @@
 """The hospital merges, corrects and loses patients, and reports its own studies: what becomes of referrals here."""
 
 from dataclasses import replace
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, example, settings
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
 from tests.support import hl7 as said
 from tests.support import intake as given
@@ -111,6 +115,27 @@ def test_what_nothing_here_needs_is_accepted_and_kept(sent, remark):
     assert (heard.code, heard.outcome) == (Code.ACCEPT, Outcome.NOT_USED)
     assert HospitalMessage.objects.get().reason == remark
     assert PatientChange.objects.count() == RadiologyReport.objects.count() == 0
+
+
+MESSAGES = (
+    said.merge("P1^^^HOSP", "P2^^^HOSP"),
+    said.message("ADT^A31", said.pid(died_at="20261121", is_dead="Y")),
+    said.message("ADT^A08", said.pid(name="Other^Name")),
+    said.report(r"Lungs clear.\.br\No \X41\ fracture.", study="1.2.3"),
+)
+MUTATION = st.tuples(st.integers(0, 400), st.integers(0, 30), st.binary(max_size=12))
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@example(MESSAGES[1], [(150, 0, b"\\X00\\")])
+@drawn(st.sampled_from(MESSAGES), st.lists(MUTATION, min_size=1, max_size=3))
+def test_a_damaged_message_is_kept_and_answered_whatever_the_damage(sent, mutations):
+    for at, cut, put in mutations:
+        sent = sent[:at] + put + sent[at + cut :]
+    heard = hear(sent)
+    row = HospitalMessage.objects.get(sha256=sha256(sent).hexdigest())
+    assert (heard.outcome == Outcome.LISTED) == (row.outcome == "listed")
+    assert heard.code is Code.ACCEPT or heard.words
 
 
 def test_only_the_system_hears_and_only_an_operator_puts_aside(nurse, operator):
