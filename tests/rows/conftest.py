@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from tests.support import intake as given
 from tests.support import spines
+from tests.support.forms import Words, plain
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.review import Review, VertebraDecision
@@ -70,3 +73,21 @@ def state_of(db: None) -> Callable[[int], CaseState]:
     from vfx_finder.ledger.models import Case
 
     return lambda case_id: CaseState(Case.objects.get(pk=case_id).state)
+
+
+@pytest.fixture
+def ops(db: None) -> Client:
+    """An operator who is signed in to the pages."""
+    from tests.support import busy_day
+
+    client = Client()
+    client.force_login(
+        busy_day.people(password=None)[Role.OPERATOR], backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return client
+
+
+@pytest.fixture
+def words(ops: Client) -> Words:
+    """Reads a page of the operator: its words, without markup."""
+    return lambda name, *args: plain(ops.get(reverse(name, args=args)).content.decode())

@@ -13,15 +13,19 @@ from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.models import Case
 from vfx_finder.ledger.models.case import NOT_ANALYSED
 
+AT_ONCE = 500
+"""Studies retried by one request, so that it is answered within seconds."""
+
 
 def retry_all(reason: str, actor: Actor, now: datetime) -> int:
-    """Have every study that was not analysed for this reason analysed again; returns how many.
+    """Have the studies that were not analysed for this reason analysed again, the oldest `AT_ONCE`; returns how many.
 
     One that has moved on meanwhile, or names different patients, is passed over.
     """
     actor.must(Permission.RETRY_STUDY)
     listed = Case.objects.filter(NOT_ANALYSED, reason=reason, patient_conflict=False)
-    return sum(_retried(case_id, actor, now) for case_id in listed.order_by("pk").values_list("pk", flat=True))
+    oldest = listed.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]
+    return sum(_retried(case_id, actor, now) for case_id in oldest)
 
 
 def _retried(case_id: int, actor: Actor, now: datetime) -> bool:

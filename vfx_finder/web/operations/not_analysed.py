@@ -52,7 +52,8 @@ def retry_all(request: HttpRequest) -> HttpResponse:
     reason = request.POST.get("reason", "")
     number = operations.retry_all(reason, request.user.actor, timezone.now())  # type: ignore[union-attr]
     studies = "study is" if number == 1 else "studies are"
-    messages.success(request, f"{number} {studies} being analysed again.", extra_tags="good")
+    rest = " The rest can follow." if number == operations.AT_ONCE else ""
+    messages.success(request, f"{number} {studies} being analysed again.{rest}", extra_tags="good")
     return redirect("not-analysed")
 
 

@@ -34,12 +34,14 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class RefusalRow:
-    """One caller that was turned away; `may_let_in`: setting it up as a sender would mend this."""
+    """One caller that was turned away; `may_let_in`: setting it up as a sender would mend this; `sender_id`: that
+    sender is known, and changing it may."""
 
     refusal: Refusal
     words: str
     to_do: str
     may_let_in: bool
+    sender_id: int | None
 
 
 @require_safe
@@ -50,7 +52,7 @@ def sources(request: HttpRequest) -> HttpResponse:
     sent = operations.heard_since((sender.AETitle for sender in every), now - HEARD_DAYS * operations.DAY)
     words = {
         "rows": [SourceRow(one, sent.get(one.AETitle, 0), bool(one.token_sha256)) for one in every],
-        "refused": [_refusal_row(one) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)],
+        "refused": [_refusal_row(one, every) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)],
         "commitments": [(one, len(one.asked)) for one in operations.commitments()],
         "named": sorted(set(settings.VFX.accepted_calling_ae_titles) - {one.AETitle for one in every}),
         "vfx": settings.VFX,
@@ -127,10 +129,12 @@ def _sender(sender_id: int) -> Sender:
     return found
 
 
-def _refusal_row(refusal: Refusal) -> RefusalRow:
+def _refusal_row(refusal: Refusal, every: list[Sender]) -> RefusalRow:
     told = refused_words(refusal.reason)
-    may = refusal.reason in {Refused.UNKNOWN_SENDER, Refused.NOBODY_MAY} and bool(refusal.calling)
-    return RefusalRow(refusal, told.words, told.to_do, may)
+    known = next((one.pk for one in every if one.AETitle == refusal.calling), None)
+    may = refusal.reason in {Refused.UNKNOWN_SENDER, Refused.NOBODY_MAY} and bool(refusal.calling) and known is None
+    changeable = known if refusal.reason in {Refused.WRONG_HOST, Refused.SWITCHED_OFF} else None
+    return RefusalRow(refusal, told.words, told.to_do, may, changeable)
 
 
 def _number(text: str | None) -> int:
