@@ -10,19 +10,26 @@ from vfx_finder.domain.errors import Broken
 from vfx_finder.domain.finding import ModelVersion
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from models.film_runner import XraySpine
     from models.runner import CtSpine
 
 SHELF = Path(__file__).parent
-BUNDLES = ("ct_spine",)
-WEIGHTS = {"ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors")}
+BUNDLES = ("ct_spine", "xray_spine")
+WEIGHTS = {
+    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors"),
+    "xray_spine": ("film.safetensors", "strip.safetensors"),
+}
 
 
 @dataclass(frozen=True)
 class Models:
-    """The installed models; `xray_spine` is None until there is one."""
+    """The installed models. `xray_spine` is None unless it is asked for: what it was measured at is no basis for a
+    worklist yet (docs/evidence/xray_spine.md)."""
 
     ct_spine: "CtSpine"
-    xray_spine: None = None
+    xray_spine: "XraySpine | None" = None
 
 
 def card(bundle: str) -> dict[str, Any]:
@@ -60,21 +67,37 @@ def processor() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
 
 
-def load(device: str | None = None) -> Models:
-    """Every installed model, weights checked against their cards, on `device` (CUDA when there is one)."""
-    import torch
+def load(device: str | None = None, *, films: bool = False) -> Models:
+    """The installed models, weights checked against their cards, on `device` (CUDA when there is one).
+
+    `films`: with the research model for lateral films. Without it radiographs stay listed as not analysed.
+    """
+    from models.runner import CtSpine, Networks
+
+    chosen = device or ("cuda" if processor() else "cpu")
+    ct_spine = CtSpine(Networks(*_networks("ct_spine", ("coarse", "fine", "look"))), check("ct_spine"), chosen)
+    return Models(ct_spine, load_films(chosen) if films else None)
+
+
+def load_films(device: str | None = None) -> "XraySpine":
+    """The research model for lateral films alone."""
+    from models.film_runner import FilmNetworks, XraySpine
+
+    nets = _networks("xray_spine", ("film", "strip"))
+    return XraySpine(FilmNetworks(*nets), check("xray_spine"), device or ("cuda" if processor() else "cpu"))
+
+
+def _networks(bundle: str, parts: tuple[str, ...]) -> "list[nn.Module]":
+    """The networks of a bundle in this order, with their weights."""
     from monai.bundle import ConfigParser
     from safetensors.torch import load_file
 
-    from models.runner import CtSpine, Networks
-
-    version = check("ct_spine")
+    check(bundle)
     parser = ConfigParser()
-    parser.read_config(SHELF / "ct_spine" / "configs" / "inference.json")
-    nets = []
-    for part, name in zip(("coarse", "fine", "look"), WEIGHTS["ct_spine"], strict=True):
+    parser.read_config(SHELF / bundle / "configs" / "inference.json")
+    nets: list[nn.Module] = []
+    for part in parts:
         net = parser.get_parsed_content(f"{part}_net")
-        net.load_state_dict(load_file(SHELF / "ct_spine" / "models" / name))
+        net.load_state_dict(load_file(SHELF / bundle / "models" / f"{part}.safetensors"))
         nets.append(net)
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Models(CtSpine(Networks(*nets), version, chosen))
+    return nets

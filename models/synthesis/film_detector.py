@@ -15,12 +15,15 @@ COARSE = 3
 
 WATER_PER_MM = 0.0195
 
+MOTTLE_MM = (5.0, 10.0, 22.0)
+
 
 @dataclass(frozen=True)
 class Exposure:
     """How one film was taken and processed. `weights` of the five layers (neper per mm of water); `scatter` as a share
     of the primary rays and its reach (mm); `photons` per pixel of 1 mm in free air; `flatten`: how much of the large
-    differences is taken away, over `reach_mm`; `sharpen`; `gamma`; `black`, `white`: quantiles that are clipped."""
+    differences is taken away, over `reach_mm`; `sharpen`; `gamma`; `black`, `white`: quantiles that are clipped;
+    `mottle`: SD (neper) of what vessels, bowel and skin folds add, in patches of each of `MOTTLE_MM`."""
 
     weights: tuple[float, ...]
     scatter: float
@@ -32,6 +35,7 @@ class Exposure:
     gamma: float
     black: float
     white: float
+    mottle: tuple[float, float, float]
     seed: int
 
 
@@ -41,7 +45,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
     weights = (
         1.0,
         bone * rng.uniform(0.8, 1.3),
-        bone * rng.uniform(0.35, 1.2),
+        bone * rng.uniform(0.2, 1.0),
         rng.uniform(0.5, 1.5),
         rng.uniform(1.5, 5),
     )
@@ -49,15 +53,22 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
         weights=tuple(float(mu * w) for w in weights),
         scatter=float(rng.uniform(0.05, 0.8)),
         scatter_mm=float(rng.uniform(25, 70)),
-        photons=float(np.exp(rng.uniform(np.log(3e4), np.log(2e6)))),
+        photons=float(np.exp(rng.uniform(np.log(6e4), np.log(3e6)))),
         flatten=float(rng.uniform(0.0, 0.5) if rng.random() < 0.3 else rng.uniform(0.5, 0.95)),
         reach_mm=float(rng.uniform(30, 110)),
         sharpen=float(rng.uniform(0, 1.2) if rng.random() < 0.6 else 0.0),
         gamma=float(rng.uniform(0.55, 1.4)),
         black=float(rng.uniform(0.0, 0.06)),
         white=float(rng.uniform(0.97, 1.0)),
+        mottle=_mottle(rng),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _mottle(rng: np.random.Generator) -> tuple[float, float, float]:
+    strength = float(np.exp(rng.uniform(np.log(0.01), np.log(0.14))))
+    fine, middle, broad = (float(strength * share) for share in rng.uniform(0.3, 1.2, 3))
+    return fine, middle, broad
 
 
 class Exposed:
@@ -66,7 +77,9 @@ class Exposed:
     def __init__(self, film: Film, exposure: Exposure) -> None:
         self.film, self.exposure = film, exposure
         weights = torch.tensor(exposure.weights, device=film.layers.device)[:, None, None]
-        self._depth = (film.layers * weights).sum(0)
+        depth = (film.layers * weights).sum(0)
+        self._noise = torch.Generator(device="cpu").manual_seed(exposure.seed)
+        self._depth = (depth + self._mottle(depth)).clamp_min(0.0)
         small = F.avg_pool2d(self._depth[None, None], COARSE, ceil_mode=True)[0, 0]
         self.coarse_mm = film.pixel_mm * COARSE
         primary = torch.exp(-small)
@@ -74,7 +87,6 @@ class Exposed:
         self._fog = exposure.scatter * fog + 1e-5
         clean = -torch.log(primary + self._fog)
         self._background = _blurred(clean, exposure.reach_mm / self.coarse_mm)
-        self._noise = torch.Generator(device="cpu").manual_seed(exposure.seed)
         flat = self._flattened(self._read(small, self._fog, self.coarse_mm), self._background)
         seen = flat[small > 0.2] if bool((small > 0.2).any()) else flat
         low, high = torch.quantile(seen[:: max(1, len(seen) // 20000)], torch.tensor([exposure.black, exposure.white]))
@@ -90,6 +102,15 @@ class Exposed:
         coarse = ((rows - 1) / COARSE, (cols - 1) / COARSE)
         fog, background = _sampled(self._fog, *coarse), _sampled(self._background, *coarse)
         return self._toned(self._flattened(self._read(here, fog, pixel_mm), background), pixel_mm)
+
+    def _mottle(self, depth: Tensor) -> Tensor:
+        """Patchy overlay in the body, none in air."""
+        made = torch.zeros_like(depth)
+        for size, strength in zip(MOTTLE_MM, self.exposure.mottle, strict=True):
+            cells = [max(2, round(n * self.film.pixel_mm / size * 2)) for n in depth.shape]
+            field = torch.randn((1, 1, cells[0], cells[1]), generator=self._noise).to(depth.device)
+            made += strength * F.interpolate(field, size=depth.shape, mode="bicubic")[0, 0]
+        return made * (depth / 1.5).clamp_max(1.0)
 
     def _read(self, depth: Tensor, fog: Tensor, pixel_mm: float) -> Tensor:
         """The logarithm of what reaches the detector, with quantum noise."""
@@ -121,17 +142,17 @@ def _sampled(picture: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     return F.grid_sample(picture[None, None], grid, align_corners=True, padding_mode="border")[0, 0]
 
 
+def graticule(picture: Tensor, rows: Tensor, cols: Tensor, mm: float, rng: np.random.Generator) -> Tensor:
+    """The thin crossed lines of a cassette over a picture of the film points (row, col), `mm` apart."""
+    step, wide = rng.uniform(30, 80) / mm, rng.uniform(0.6, 1.6)
+    lines = ((rows - rng.uniform(0, step)) % step < wide) | ((cols - rng.uniform(0, step)) % step < wide)
+    return (picture + lines * float(rng.uniform(0.04, 0.35))).clamp(0, 1)
+
+
 def marked(picture: Tensor, mm: float, rng: np.random.Generator) -> Tensor:
-    """A film's own furniture over it: graticule, stitch seam, burnt-in letters, collimator, corset bars."""
+    """A film's own furniture over it: stitch seam, burnt-in letters, collimator, corset bars."""
     picture = picture.clone()
     height, width = picture.shape
-    if rng.random() < 0.3:
-        step, row, col = rng.uniform(30, 90) / mm, rng.uniform(0, 30), rng.uniform(0, 30)
-        bright = float(rng.uniform(0.03, 0.35))
-        for at in np.arange(row, height, step):
-            picture[int(at)] = (picture[int(at)] + bright).clamp_max(1)
-        for at in np.arange(col, width, step):
-            picture[:, int(at)] = (picture[:, int(at)] + bright).clamp_max(1)
     if rng.random() < 0.3:
         at, shift = int(rng.uniform(0.2, 0.8) * height), int(rng.integers(-2, 3))
         below = picture[at:] * float(rng.uniform(0.8, 1.1)) + float(rng.uniform(-0.1, 0.15))

@@ -11,7 +11,7 @@ from torch import Tensor
 from models.film_picture import prepared
 from models.synthesis.blocks import LEVELS
 from models.synthesis.film import Film, FilmVertebra
-from models.synthesis.film_detector import COARSE, Exposed, _sampled, draw_exposure, marked
+from models.synthesis.film_detector import COARSE, Exposed, _sampled, draw_exposure, graticule, marked
 from models.synthesis.sections import OFFSET_MM
 from models.synthesis.spine import Array
 
@@ -99,6 +99,8 @@ def draw_whole(exposed: Exposed, rng: np.random.Generator) -> Whole:
     on_film = (rows > 0) & (rows < film.layers.shape[1]) & (cols > 0) & (cols < film.layers.shape[2])
     seen = _collimated(field, coarse.size) & on_film
     fill = float(rng.choice([0.0, 0.0, 1.0, rng.uniform(0, 1)]))
+    if rng.random() < 0.3:
+        picture = graticule(picture, rows, cols, film.pixel_mm, rng)
     picture = marked(torch.where(seen, picture, torch.full_like(picture, fill)), WHOLE_MM, rng)
     return Whole(prepared(picture), *_whole_truth(film, frame, seen.float()))
 
@@ -185,6 +187,8 @@ def draw_strip(exposed: Exposed, rng: np.random.Generator) -> Strip:
     frame = _strip_frame(film, rng)
     picture = exposed.patch(*frame.points(), frame.pixel * film.pixel_mm)
     if rng.random() < 0.4:
+        picture = graticule(picture, *frame.points(), film.pixel_mm, rng)
+    if rng.random() < 0.3:
         picture = marked(picture, STRIP_MM, rng)
     return Strip(prepared(picture), *_strip_truth(film, frame))
 

@@ -8,7 +8,11 @@ from safetensors.torch import save_file
 
 from models.catalogue import SHELF, card, sha256
 
-PARTS = {"block": "coarse.safetensors", "section": "fine.safetensors", "look": "look.safetensors"}
+PARTS = {
+    "ct_spine": {"section": "fine.safetensors", "look": "look.safetensors", "block": "coarse.safetensors"},
+    "xray_spine": {"film": "film.safetensors", "strip": "strip.safetensors"},
+}
+"""Which network of a bundle is kept in which file, in the order of training."""
 
 
 def export(folder: Path, bundle: str, version: str) -> Path:
@@ -18,7 +22,7 @@ def export(folder: Path, bundle: str, version: str) -> Path:
     """
     content, target = card(bundle), SHELF / bundle
     (target / "models").mkdir(exist_ok=True)
-    for kind, name in PARTS.items():
+    for kind, name in PARTS[bundle].items():
         saved = torch.load(folder / f"{kind}.ckpt.pt", weights_only=True)
         path = target / "models" / name
         save_file({k: v.contiguous() for k, v in saved["average"].items()}, path)

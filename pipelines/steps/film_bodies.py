@@ -75,7 +75,7 @@ class Window:
         return np.asarray(ndi.map_coordinates(picture, at, order=1, mode="nearest"), np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilmBody:
     """One body: where it is on the film (`spot`), its measure in pixels of its window, `cut`: the film ends in it."""
 

@@ -17,7 +17,7 @@ _MOST_MISSED = 2
 _LARGEST_TURN = np.radians(75)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spot:
     """One vertebral body in pixels (row, col) of the film that was given.
 

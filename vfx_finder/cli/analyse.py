@@ -31,6 +31,9 @@ def analyse(
         Path | None,
         typer.Option("--json", help="Write the result here; a folder when several paths are given.", metavar="FILE"),
     ] = None,
+    films: Annotated[
+        bool, typer.Option("--films", help="Read lateral X-ray films as well: research, suspected or not, no grade.")
+    ] = False,
 ) -> None:
     """Find, measure and grade the vertebrae of CT studies. Research software.
 
@@ -44,30 +47,31 @@ def analyse(
     with Console(stderr=True).status("Looking at the files"):
         inputs = inputs_of(paths)
     into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1 or bool(json and json.is_dir()))
-    shelf = _Shelf()
+    shelf = _Shelf(films)
     failed = [item for item in inputs if not _one(item, shelf, into)]
     if failed:
         raise typer.Exit(2)
 
 
 class _Shelf:
-    """The networks, loaded when the first study needs one: torch takes seconds to import."""
+    """The networks, each loaded when the first study needs it: torch takes seconds to import."""
+
+    def __init__(self, films: bool) -> None:
+        self._films = films
 
     @cached_property
-    def _installed(self) -> Any:
-        from models import catalogue
-
-        return catalogue.load()
-
-    @property
     def ct_spine(self) -> Any:
         """The CT network."""
-        return self._installed.ct_spine
+        from models import catalogue
 
-    @property
+        return catalogue.load().ct_spine
+
+    @cached_property
     def xray_spine(self) -> Any:
-        """The network for films, if there is one."""
-        return self._installed.xray_spine
+        """The networks for films, if they were asked for."""
+        from models import catalogue
+
+        return catalogue.load_films() if self._films else None
 
 
 class _Results:

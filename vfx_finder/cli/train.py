@@ -14,30 +14,33 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def train(
-        bundle: Annotated[str, typer.Argument(help="Which bundle: ct_spine.")] = "ct_spine",
-        folder: Annotated[Path, typer.Option(help="Checkpoints and curves; a later call goes on from there.")] = Path(
-            "runs/ct_spine"
-        ),
+        bundle: Annotated[str, typer.Argument(help="Which bundle: ct_spine or xray_spine.")] = "ct_spine",
+        folder: Annotated[
+            Path | None,
+            typer.Option(help="Checkpoints and curves, runs/BUNDLE if not given; a later call goes on there."),
+        ] = None,
         steps: Annotated[int | None, typer.Option(help="Steps per network instead of the plan's own.")] = None,
         minutes: Annotated[float, typer.Option(help="Stop each network after this many minutes.")] = 24 * 60,
         export: Annotated[bool, typer.Option(help="Write the weights into the bundle when done.")] = False,
         version: Annotated[str, typer.Option(help="Version of the exported bundle.")] = "0.2.0+retrained",
     ) -> None:
         """Train a bundle's networks on synthetic images; resumes, saves every two minutes, logs its curve."""
-        if bundle != "ct_spine":
-            raise typer.BadParameter(f"there is no bundle called {bundle}; there is ct_spine.")
         from models.training import export as exporting
         from models.training import train as training
 
+        if bundle not in exporting.PARTS:
+            raise typer.BadParameter(f"there is no bundle called {bundle}; there are {' and '.join(exporting.PARTS)}.")
+        into = folder or Path("runs") / bundle
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            for plan in training.PLANS.values():
+            for plan in (training.PLANS[kind] for kind in exporting.PARTS[bundle]):
                 chosen = plan if steps is None else replace(plan, steps=steps)
                 task = bar.add_task(f"{plan.kind} network", total=chosen.steps)
 
                 def tell(step: int, loss: float, task: object = task, kind: str = plan.kind) -> None:
                     bar.update(task, completed=step, description=f"{kind} network, loss {loss:.3f}")  # type: ignore[arg-type]
 
-                training.train(chosen, folder, tell, minutes * 60)
+                training.train(chosen, into, tell, minutes * 60)
         if export:
-            Console().print(f"Model card: {exporting.export(folder, bundle, version)}")
+            Console().print(f"Model card: {exporting.export(into, bundle, version)}")

@@ -1,0 +1,90 @@
+"""Films are read as hospitals write them: either polarity, any depth, with or without a scale."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from pipelines.steps.film_image import FilmImage, is_picture, position_of, read_film, scale_of
+from vfx_finder.domain.study import Reason, Unsuitable
+
+BRIGHT_LEFT = np.tile(np.linspace(255, 0, 300, dtype=np.float32), (400, 1))
+
+
+def header(**elements: object) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+@pytest.mark.parametrize(("dtype", "factor"), [(np.uint8, 1), (np.uint16, 200)])
+def test_an_8_and_a_16_bit_png_of_one_film_are_the_same_picture(dtype: type, factor: int, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    Image.fromarray((BRIGHT_LEFT.astype(np.uint8).astype(np.uint32) * factor).astype(dtype)).save(path)
+    film = read_film(path)
+    assert isinstance(film, FilmImage)
+    assert film.grey.shape == (400, 300)
+    assert film.grey[0, 5] > 0.95
+    assert film.grey[0, -5] < 0.05
+    assert film.mm_per_pixel is None
+
+
+def test_a_jpeg_is_a_film_too(tmp_path: Path) -> None:
+    path = tmp_path / "FILM.JPG"
+    Image.fromarray(BRIGHT_LEFT.astype(np.uint8)).save(path)
+    assert is_picture(path)
+    assert isinstance(read_film(path), FilmImage)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_no_picture_is_unreadable_and_no_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(content)
+    film = read_film(path)
+    assert isinstance(film, Unsuitable)
+    assert film.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("picture", [np.full((400, 300), 7, np.uint8), np.zeros((64, 64), np.uint8)])
+def test_an_icon_or_a_blank_film_holds_no_spine(picture: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    Image.fromarray(picture).save(path)
+    film = read_film(path)
+    assert isinstance(film, Unsuitable)
+    assert film.reason is Reason.NO_SPINE
+
+
+@pytest.mark.parametrize(
+    ("elements", "scale", "words"),
+    [
+        ({"PixelSpacing": [0.3, 0.3], "PixelSpacingCalibrationType": "FIDUCIAL"}, 0.3, "calibrated"),
+        (
+            {"ImagerPixelSpacing": [0.15, 0.15], "EstimatedRadiographicMagnificationFactor": "1.2"},
+            0.125,
+            "magnification",
+        ),
+        (
+            {"ImagerPixelSpacing": [0.2, 0.2], "DistanceSourceToDetector": "1150", "DistanceSourceToPatient": "920"},
+            0.16,
+            "magnification",
+        ),
+        ({"ImagerPixelSpacing": [0.2, 0.2]}, 0.2, "magnification unknown"),
+        ({"PixelSpacing": [0.4, 0.4]}, 0.4, "header"),
+        ({}, None, "no scale"),
+        ({"ImagerPixelSpacing": [7.0, 7.0]}, None, "no scale"),
+    ],
+)
+def test_the_scale_is_that_of_the_patient_where_the_header_allows(
+    elements: dict[str, object], scale: float | None, words: str
+) -> None:
+    found, said = scale_of(header(**elements))
+    assert found == (None if scale is None else pytest.approx(scale))
+    assert words in said
+
+
+def test_the_view_is_told_by_its_tag_before_any_description() -> None:
+    assert position_of(header(ViewPosition="LL", SeriesDescription="L-Spine AP")) == "LL"
+    assert "AP" in position_of(header(SeriesDescription="L-Spine AP"))
