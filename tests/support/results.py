@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pydicom import Dataset, dcmwrite
 
 from pipelines.steps.write import Made, Making, objects
 from tests.support import spines
@@ -80,3 +82,49 @@ def made(
     """The objects of these kinds."""
     stage = Stage.FINAL if review else Stage.PRELIMINARY
     return objects(files, analysis or analysed(), review, kinds, stage, MAKING)
+
+
+def by_kind(made) -> dict[Kind, list[Dataset]]:
+    """The datasets of each kind."""
+    return {kind: [one.dataset for one in made if one.kind is kind] for kind in Kind}
+
+
+def encoded(dataset: Dataset) -> bytes:
+    """The whole file."""
+    buffer = BytesIO()
+    dcmwrite(buffer, dataset, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def words_of(report: Dataset) -> str:
+    """Every text in a structured report."""
+    found = [str(element.value) for element in report.iterall() if element.keyword == "TextValue"]
+    return "\n".join(found)
+
+
+def group_of(report: Dataset, name: str) -> Dataset:
+    """The measurement group that tracks this vertebra."""
+    measurements = next(
+        item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010"
+    )
+    return next(
+        group for group in measurements.ContentSequence if group.ContentSequence[0].get("TextValue", "") == name
+    )
+
+
+def answers(group: Dataset) -> dict[str, str]:
+    """The coded answers of a group: question's code -> answer's code."""
+    return {
+        item.ConceptNameCodeSequence[0].CodeValue: item.ConceptCodeSequence[0].CodeValue
+        for item in group.ContentSequence
+        if item.ValueType == "CODE"
+    }
+
+
+def numbers(group: Dataset) -> dict[str, float]:
+    """The measurements of a group by the code of their name."""
+    return {
+        item.ConceptNameCodeSequence[0].CodeValue: float(item.MeasuredValueSequence[0].NumericValue)
+        for item in group.ContentSequence
+        if item.ValueType == "NUM"
+    }

@@ -6,14 +6,17 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from highdicom.seg import segread
+from highdicom.sr import Comprehensive3DSR, srread
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, config, dcmread, dcmwrite
+from pydicom import config, dcmread
 from pydicom.sr.codedict import codes as dictionary
 
 from pipelines.steps.write import Making, objects
 from tests.support import results, spines
-from tests.support.dicom import Order, Person, radiograph, write
+from tests.support.dicom import Order, Person, enhanced_ct, radiograph, write
+from tests.support.results import answers, by_kind, encoded, group_of, numbers, words_of
 from vfx_finder.dicom import codes
 from vfx_finder.dicom.uids import UUID_ROOT, uid_for
 from vfx_finder.domain.delivered import Kind, Stage, with_needed
@@ -43,52 +46,6 @@ def before(files):
 def after(files):
     """Every object after it."""
     return by_kind(results.made(files, set(Kind), SIGNED, results.analysed(unsure=Level.L2)))
-
-
-def by_kind(made) -> dict[Kind, list[Dataset]]:
-    """The datasets of each kind."""
-    return {kind: [one.dataset for one in made if one.kind is kind] for kind in Kind}
-
-
-def encoded(dataset: Dataset) -> bytes:
-    """The whole file."""
-    buffer = BytesIO()
-    dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-def words_of(report: Dataset) -> str:
-    """Every text in a structured report."""
-    found = [str(element.value) for element in report.iterall() if element.keyword == "TextValue"]
-    return "\n".join(found)
-
-
-def group_of(report: Dataset, name: str) -> Dataset:
-    """The measurement group that tracks this vertebra."""
-    measurements = next(
-        item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010"
-    )
-    return next(
-        group for group in measurements.ContentSequence if group.ContentSequence[0].get("TextValue", "") == name
-    )
-
-
-def answers(group: Dataset) -> dict[str, str]:
-    """The coded answers of a group: question's code -> answer's code."""
-    return {
-        item.ConceptNameCodeSequence[0].CodeValue: item.ConceptCodeSequence[0].CodeValue
-        for item in group.ContentSequence
-        if item.ValueType == "CODE"
-    }
-
-
-def numbers(group: Dataset) -> dict[str, float]:
-    """The measurements of a group by the code of their name."""
-    return {
-        item.ConceptNameCodeSequence[0].CodeValue: float(item.MeasuredValueSequence[0].NumericValue)
-        for item in group.ContentSequence
-        if item.ValueType == "NUM"
-    }
 
 
 def test_every_object_belongs_to_the_study_and_the_patient(files, before, after):
@@ -347,6 +304,40 @@ def test_a_radiograph_gets_what_can_be_made_of_it(tmp_path):
     made = results.made([write(film, tmp_path)], set(Kind), None, analysis)
     assert {one.kind for one in made} == {Kind.SC, Kind.SR, Kind.SR_COMPREHENSIVE, Kind.PDF}
     assert "XR unspecified body region" in str(by_kind(made)[Kind.SR][0])
+
+
+def test_readers_of_other_makers_find_the_template(before, tmp_path):
+    """highdicom reads the report back as TID 1500 and finds every vertebra's region, site and measurements."""
+    path = tmp_path / "report.dcm"
+    path.write_bytes(encoded(before[Kind.SR][0]))
+    read = srread(path)
+    assert isinstance(read, Comprehensive3DSR)
+    groups = read.content.get_planar_roi_measurement_groups()
+    assert len(groups) == len(results.analysed().findings)
+    twelfth = next(group for group in groups if group.tracking_identifier == "T12")
+    assert twelfth.finding_sites[0].value.value == dictionary.SCT.T12Vertebra.value
+    assert [one.name.value for one in twelfth.get_measurements()][:3] == ["HEIGHTA", "HEIGHTM", "HEIGHTP"]
+
+
+def test_segments_read_back_are_the_bodies(before, tmp_path):
+    """highdicom reads the segmentation back; each segment covers exactly what was kept of its body."""
+    path = tmp_path / "segments.dcm"
+    path.write_bytes(encoded(before[Kind.SEG][0]))
+    read = segread(path)
+    images = [one.SOPInstanceUID for one in before[Kind.REFORMAT]]
+    pixels = read.get_pixels_by_source_instance(images, combine_segments=True)
+    assert np.array_equal(pixels, results.reformat_of(results.analysed()).bodies)
+
+
+def test_a_multi_frame_study_is_referred_to_too(tmp_path):
+    """Enhanced CT: one instance is all the evidence, and every kind can be made."""
+    whole = enhanced_ct()
+    series = (SeriesVerdict(str(whole.SeriesInstanceUID), "enhanced", 1, None),)
+    made = results.made([write(whole, tmp_path)], set(Kind), None, replace(results.analysed(), series=series))
+    assert {one.kind for one in made} == set(Kind)
+    study = by_kind(made)[Kind.SR][0].CurrentRequestedProcedureEvidenceSequence[0]
+    listed = study.ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert [one.ReferencedSOPInstanceUID for one in listed] == [whole.SOPInstanceUID]
 
 
 def test_every_code_means_what_the_standard_says():

@@ -1,6 +1,7 @@
 """Objects as programs that are not ours judge and read them: dicom3tools' checker and DCMTK's readers."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from pydicom import dcmread, dcmwrite
 
 from pipelines.steps.write import Made
 from tests.support import results
-from tests.support.dicom import Order, Person
+from tests.support.dicom import Order, Person, radiograph, write
 from tests.support.peers import peer
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.review import Review
 from vfx_finder.domain.spine import Level
+from vfx_finder.domain.study import SeriesVerdict
 
 ODD = Person("X 1", "Åström^Bjørn", "", "M", "")
 
@@ -51,6 +53,17 @@ def test_no_object_has_an_error(written):
     assert {kind for kind, _ in written} == set(Kind)
     assert {name: text for name, text in verdicts.items() if "Error" in text} == {}
     assert all("Warning" in text or "Image" in text or "SR" in text for text in verdicts.values())
+
+
+def test_objects_of_a_film_have_no_error(tmp_path):
+    """A radiograph's key image, reports and PDF pass as well."""
+    film = radiograph()
+    series = (SeriesVerdict(str(film.SeriesInstanceUID), "film", 1, None),)
+    analysis = replace(results.analysed(), modality="DX", series=series)
+    made = results.made([write(film, tmp_path / "study")], set(Kind), None, analysis)
+    verdicts = {one.kind: said("dciodvfy", keep(one, tmp_path, n)[1]) for n, one in enumerate(made)}
+    assert {kind for kind, text in verdicts.items() if "Error" in text} == set()
+    assert set(verdicts) == {Kind.SC, Kind.SR, Kind.SR_COMPREHENSIVE, Kind.PDF}
 
 
 def test_reports_can_be_read(written):
