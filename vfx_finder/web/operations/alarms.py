@@ -131,7 +131,7 @@ def _lists(pulse: Pulse) -> Iterator[Alarm]:
 def _results(pulse: Pulse) -> Iterator[Alarm]:
     found = pulse.troubles
     if found.dead_letters:
-        words = f"{_count(found.dead_letters, 'result was', 'results were')} given up: the receiving system has none."
+        words = f"{_count(found.dead_letters, 'result was', 'results were')} given up, and not stored whole."
         yield Alarm("bad", words, "Mend the reason, then send again.", "dead-letters", "Dead letters")
     for destination in pulse.unhappy:
         words = f"{destination.name} did not take what it was sent: {destination.last_answer or 'no answer'}"

@@ -10,8 +10,8 @@ from vfx_finder.domain.retrieval import ArchiveFacts, Method
 from vfx_finder.web.operations.forms import SetUpForm
 
 METHOD_WORDS = {
-    Method.MOVE: "C-MOVE: it sends to this system’s AE title, which it must know",
-    Method.GET: "C-GET: it sends over the line on which it was asked",
+    Method.MOVE: "C-MOVE (it must know our AE title)",
+    Method.GET: "C-GET (over the line it was asked on)",
 }
 
 

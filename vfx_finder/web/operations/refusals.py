@@ -18,7 +18,9 @@ _SLOW: Final = "Look at the network between that system and this one."
 
 REFUSED_WORDS: Final[dict[str, Told]] = {
     Refused.UNKNOWN_SENDER: Told("Its AE title is not on the list.", "Let it in if you know it."),
-    Refused.WRONG_HOST: Told("The title is known, but it called from another address.", "Change From, if it moved."),
+    Refused.WRONG_HOST: Told(
+        "The title is known, but it called from another address.", "Change where it may call from, if it moved."
+    ),
     Refused.SWITCHED_OFF: Told("This sender is switched off.", "Switch it on again if it may send."),
     Refused.NOBODY_MAY: Told("No sender is set up, so nobody may send.", "Let it in if you know it."),
     Refused.WRONG_CALLED_TITLE: Told(
