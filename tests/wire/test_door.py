@@ -86,7 +86,7 @@ def test_a_wrong_called_title_is_refused_and_counted(open_ear, book: Book):
 def test_a_socket_that_says_nothing_is_closed(open_ear, book: Book):
     """Half-open connections do not pile up, and echoes are answered meanwhile."""
     with (
-        open_ear(Door(handshake_s=0.5), around=Around(refusals=book.refusals)) as ear,
+        open_ear(Door(handshake_s=2), around=Around(refusals=book.refusals)) as ear,
         socket.create_connection((LOOPBACK, ear.port)) as silent,
     ):
         assert ear.echoes()
@@ -98,7 +98,7 @@ def test_a_socket_that_says_nothing_is_closed(open_ear, book: Book):
 def test_a_sender_that_stops_in_the_middle_of_a_message_is_cut_off(open_ear, book: Book, trickle: bytes):
     """A place is not held by who does not use it: by silence between units, or in the middle of one."""
     with (
-        open_ear(Door(patience_s=0.5), around=Around(refusals=book.refusals)) as ear,
+        open_ear(Door(patience_s=2), around=Around(refusals=book.refusals)) as ear,
         associated(ear.address(), CT) as link,
     ):
         link.dul.socket.socket.sendall(trickle)
@@ -113,10 +113,10 @@ def test_a_sender_that_crawls_is_cut_off(open_ear, book: Book):
     piece = (len(command) + 2).to_bytes(4, "big") + b"\x01\x01" + command  # a command set that never ends
     unit = b"\x04\x00" + len(piece).to_bytes(4, "big") + piece
     with (
-        open_ear(Door(patience_s=0.5), around=Around(refusals=book.refusals)) as ear,
+        open_ear(Door(patience_s=2), around=Around(refusals=book.refusals)) as ear,
         associated(ear.address(), CT) as link,
     ):
-        for _ in range(40):
+        for _ in range(100):
             if not link.is_established:
                 break
             link.dul.socket.socket.sendall(unit)

@@ -79,7 +79,7 @@ def secured(authority: Authority, tmp_path: Path, open_ear) -> Iterator[Secured]
     shutil.copy(server.key, files.key)
     book = Book()
     around = Around(refusals=book.refusals, secure=Tls(files).context)
-    with open_ear(Door(handshake_s=2), around=around) as ear:
+    with open_ear(Door(handshake_s=3), around=around) as ear:
         yield Secured(ear, files, authority, book)
 
 
