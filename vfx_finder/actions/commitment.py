@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.db import transaction
 
@@ -72,7 +73,7 @@ def ask(asked: Asked, peer: Peer, actor: Actor, now: datetime) -> int:
         if not is_new:
             again = {"host": peer.host[:64], "attempts": 0, "problem": "", **fresh}
             CommitmentRequest.objects.filter(pk=request.pk).update(**again)
-    return request.pk
+    return int(request.pk)
 
 
 def claim(now: datetime, busy: Iterable[str] = (), request_id: int | None = None) -> Claimed | None:
@@ -139,7 +140,8 @@ def not_told(claimed: Claimed, report: Report, problem: str, now: datetime) -> N
 def _rows(uids: set[str]) -> dict[str, tuple[str, str, str]]:
     """SOP Class, path and digest of the rows of these instances."""
     rows = StoredInstance.objects.filter(SOPInstanceUID__in=uids)
-    return {uid: rest for uid, *rest in rows.values_list("SOPInstanceUID", "SOPClassUID", "path", "sha256")}  # type: ignore[misc]
+    named = rows.values_list("SOPInstanceUID", "SOPClassUID", "path", "sha256")
+    return {uid: (sop_class, path, sha256) for uid, sop_class, path, sha256 in named}
 
 
 def _objection(asked: Reference, row: tuple[str, str, str] | None, spool: Spool) -> FailureReason | None:
@@ -151,11 +153,15 @@ def _objection(asked: Reference, row: tuple[str, str, str] | None, spool: Spool)
     if sop_class != asked.SOPClassUID:
         return FailureReason.CLASS_INSTANCE_CONFLICT
     try:
-        with spool.open(path) as file:
-            is_whole = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        is_whole = _digest(spool.path_of(path)) == sha256
     except (OSError, Broken):
         is_whole = False
     return None if is_whole else FailureReason.PROCESSING_FAILURE
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _document(report: Report) -> dict[str, list[list[str | int]]]:

@@ -52,5 +52,5 @@ class Report:
 
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after this many tries that did not reach the peer."""
-    doublings = min(max(attempts, 1) - 1, 12)
-    return min(FIRST_AFTER * 2**doublings, LONGEST_PAUSE)
+    doublings: int = 2 ** min(max(attempts, 1) - 1, 12)
+    return min(FIRST_AFTER * doublings, LONGEST_PAUSE)
