@@ -132,7 +132,8 @@ def text(dataset: Dataset, keyword: str) -> str:
         return ""
     parts = value if isinstance(value, MultiValue) else [value]
     joined = "\\".join(str(part) for part in parts)
-    return "".join(char for char in joined if char.isprintable()).strip()
+    printable = joined if joined.isprintable() else "".join(char for char in joined if char.isprintable())
+    return printable.strip()
 
 
 def _is_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:

@@ -1,0 +1,142 @@
+"""Rows follow their files: many at a time, none lost while the database is away, one bad row stops nobody."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+
+from dicom_listener import rows
+from dicom_listener.rows import FOUND, Rows
+from tests.support import dicom
+from vfx_finder.dicom.headers import read_header
+from vfx_finder.domain.errors import Retry
+from vfx_finder.domain.identity import Uid
+from vfx_finder.domain.study import Instance
+from vfx_finder.spool import Spool
+
+FUTURE = datetime.now(UTC) + timedelta(days=1)
+
+
+@dataclass
+class Ledger:
+    """Takes rows, unless it is away or the row is one that it cannot take."""
+
+    written: list[Instance] = field(default_factory=list)
+    commits: int = 0
+    away: bool = False
+    poison: str = ""
+
+    def write(self, instances: Sequence[Instance]) -> None:
+        if self.away:
+            raise OperationalError
+        if self.poison in {one.SOPInstanceUID for one in instances}:
+            raise ValueError
+        self.commits += 1
+        self.written.extend(instances)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "GATHER_S", 0.02)
+    monkeypatch.setattr(rows, "AGAIN_S", 0.02)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+def kept(spool: Spool, count: int) -> list[Instance]:
+    """Instances whose files lie in the spool and have no rows yet."""
+    header = read_header(dicom.encoded(dicom.ct_slice()))
+    done = [spool.keep(Uid(f"1.2.{number}"), b"bytes") for number in range(count)]
+    return [
+        Instance(
+            **{**vars(header.received(path=one.path, sha256=one.sha256, calling="CT")), "SOPInstanceUID": one.path}
+        )
+        for one in done
+    ]
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 20
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+    return true()
+
+
+def test_many_rows_are_written_together_and_then_nothing_waits(spool: Spool):
+    """A commit for every image would be the slowest part of receiving."""
+    ledger, instances = Ledger(), kept(spool, 50)
+    assert len(list(spool.waiting(FUTURE))) == 50
+    following = Rows(spool, ledger.write)
+    for instance in instances:
+        following.receive(instance)
+    with following.following():
+        assert following.settle(20)
+    assert ledger.written == instances
+    assert ledger.commits == 1
+    assert list(spool.waiting(FUTURE)) == []
+
+
+def test_while_the_database_is_away_rows_wait_in_their_order(spool: Spool):
+    """Senders notice nothing of a restart of the database."""
+    ledger, instances = Ledger(away=True), kept(spool, 5)
+    following = Rows(spool, ledger.write)
+    with following.following():
+        for instance in instances:
+            following.receive(instance)
+        assert not following.settle(0.2)
+        ledger.away = False
+        assert following.settle(20)
+    assert ledger.written == instances
+
+
+def test_too_many_that_wait_send_the_next_sender_away(spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    """Memory is no ledger: after so many the sender is asked to come again, as long as nothing is written."""
+    monkeypatch.setattr(rows, "MOST_WAITING", 3)
+    ledger, instances = Ledger(), kept(spool, 4)
+    following = Rows(spool, ledger.write)
+    for instance in instances[:3]:
+        following.receive(instance)
+    with pytest.raises(Retry):
+        following.receive(instances[3])
+    with following.following():
+        assert following.settle(20)
+        following.receive(instances[3])
+    assert ledger.written == instances
+
+
+def test_a_row_that_cannot_be_written_stops_no_other(spool: Spool):
+    """The one stays in the spool, marked, and is logged; its neighbours have their rows."""
+    instances = kept(spool, 6)
+    ledger = Ledger(poison=instances[2].SOPInstanceUID)
+    following = Rows(spool, ledger.write)
+    for instance in instances:
+        following.receive(instance)
+    with following.following():
+        assert following.settle(20)
+    assert ledger.written == instances[:2] + instances[3:]
+    assert list(spool.waiting(FUTURE)) == [instances[2].path]
+
+
+def test_what_a_dead_listener_left_is_found_at_once(spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    """Files that were acknowledged and have no row; one that is no DICOM is passed over."""
+    monkeypatch.setattr(rows, "LOOK_AFTER_S", 0.0)
+    image = dicom.ct_slice()
+    left = spool.keep(Uid(image.SOPInstanceUID), dicom.encoded(image))
+    spool.keep(Uid("1.2.3"), b"To whom it may concern")
+    ledger = Ledger()
+    with Rows(spool, ledger.write).following():
+        assert eventually(lambda: len(ledger.written) == 1)
+    (row,) = ledger.written
+    assert (row.SOPInstanceUID, row.path, row.sha256, row.calling) == (
+        image.SOPInstanceUID,
+        left.path,
+        left.sha256,
+        FOUND,
+    )
