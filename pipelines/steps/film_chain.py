@@ -11,7 +11,7 @@ _SPACING = 1.28
 """Distance of neighbouring centres over the mean of their heights, disc included."""
 _SPACING_LOG_SD, _RANK_SD = 0.22, 0.8
 _WORTH, _COST, _MISSED = 4.0, 1.0, 1.5
-_DEPTH_LOG_SD, _TURN_SD = 0.16, 0.35
+_DEPTH_LOG_SD, _TURN_SD = 0.2, 0.35
 _PLAIN, _FRAYED = 0.9, 8.0
 _MOST_MISSED = 2
 _LARGEST_TURN = np.radians(75)
@@ -93,7 +93,7 @@ def _misfit(upper: Spot, lower: Spot) -> float:
         + _MISSED * (n - 1)
         for n in range(1, _MOST_MISSED + 2)
     )
-    return float(min(ways)) + 0.5 * min(unlike**2, 16.0) + 0.5 * min(turned**2, 16.0)
+    return float(min(ways)) + 0.5 * min(unlike**2, 8.0) + 0.5 * min(turned**2, 8.0)
 
 
 def _off_square(spot: Spot, step: Floats) -> float:

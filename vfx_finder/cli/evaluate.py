@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vfx_finder.cli._films import evaluate_films, films_in
+
 if TYPE_CHECKING:
     from pipelines.evaluation import tables
     from pipelines.evaluation.journal import Version
@@ -54,12 +56,18 @@ def evaluate(
     NAME.nii.gz against NAME.truth.json. Masks with published Genant grades (labels/verse_genant.csv above them) show
     what measuring and grading are worth without a network. Each file that is not evaluated is listed with its reason.
 
+    Lateral films are held against named corners in the COCO layout (annotations.json); a folder with one holds films
+    alone, read by the research model.
+
     With --into FOLDER the run can be ended at any time: the same command takes it up again.
     """
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     from pipelines.evaluation import report, run
 
-    console = Console()
+    console, films = Console(), films_in(paths)
+    if films:
+        evaluate_films(console, films, json_file)
+        return
     plan = run.Plan(None if masks_only else analyser, into, jobs, _version(networks=not masks_only))
     with _progress(console) as told:
         results = run.run(paths, plan, told)
