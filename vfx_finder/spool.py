@@ -60,8 +60,8 @@ class Spool:
         """
         self.root, self.keep_free = root, keep_free
         with _disk_errors():
-            for name in (_INCOMING, *_SHARDS):
-                (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (root, *(root / name for name in (_INCOMING, *_SHARDS))):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync_folder(root)
             _sync_folder(root.parent)
 

@@ -171,6 +171,13 @@ def test_kept_files_are_for_their_owner_only(spool: Spool):
     assert spool.path_of(kept.path).stat().st_mode & 0o077 == 0
 
 
+def test_no_folder_of_the_spool_can_be_listed_by_others(tmp_path: Path):
+    """Its own root too: Python makes missing parents with the modes of the process."""
+    Spool(tmp_path / "spool")
+    folders = [tmp_path / "spool", *(tmp_path / "spool").iterdir()]
+    assert {oct(folder.stat().st_mode & 0o077) for folder in folders} == {"0o0"}
+
+
 def test_files_without_a_row_are_found(spool: Spool):
     """A crash between file and row leaves an orphan, and it is found again; a fresh one may still get its row."""
     with_row = spool.keep(UID, b"one").path

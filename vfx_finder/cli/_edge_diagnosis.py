@@ -123,16 +123,21 @@ def _alive(settings: Settings) -> set[str] | None:
 
 def senders(settings: Settings) -> Answer:
     """Who may send?"""
-    kept = _rows(settings, 'SELECT "AETitle" FROM ledger_sender WHERE enabled') or []
-    named = sorted({*settings.accepted_calling_ae_titles, *(row[0] for row in kept)})
+    kept = _rows(settings, 'SELECT "AETitle" FROM ledger_sender WHERE enabled')
+    named = sorted({*settings.accepted_calling_ae_titles, *(row[0] for row in kept or ())})
     if named:
         return Answer("senders", Verdict.GOOD, ", ".join(named))
+    known = "" if kept is not None else ", unless the pages name senders: the database is not running"
     add = "Add senders on the page Sources, or set VFX_ACCEPTED_CALLING_AE_TITLES."
+    return Answer("senders", Verdict.WARNING, _without_senders(settings) + known, add)
+
+
+def _without_senders(settings: Settings) -> str:
     if is_loopback(settings.dicom_host):
-        return Answer("senders", Verdict.WARNING, "any AE title may send, from this machine alone", add)
+        return "any AE title may send, from this machine alone"
     if settings.accept_any_sender:
-        return Answer("senders", Verdict.WARNING, "any AE title may send, from anywhere on the network", add)
-    return Answer("senders", Verdict.WARNING, "no sender is set up, so nobody may send", add)
+        return "any AE title may send, from anywhere on the network"
+    return "no sender is set up, so nobody may send"
 
 
 def certificates(settings: Settings) -> Answer:
