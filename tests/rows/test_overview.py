@@ -77,6 +77,14 @@ class TestOverview:
         monkeypatch.setattr(settings, "VFX", Settings(dicom_host="0.0.0.0", accept_any_sender=True))
         assert "Anybody on the network may send studies." in words("system-health")
 
+    def test_a_study_that_waits_long_is_an_alarm_but_not_one_that_waits_for_the_night(self, words: Words) -> None:
+        case = busy_day.received(HARTLEY, NOW - timedelta(hours=3), settled=True)
+        assert "A study waits for its analysis since" in words("system-health")
+        Case.objects.filter(pk=case.pk).update(priority="off-peak")
+        assert "A study waits for its analysis since" not in words("system-health")
+        Case.objects.filter(pk=case.pk).update(settled_at=NOW - timedelta(hours=25))
+        assert "A study waits for its analysis since" in words("system-health")
+
     def test_it_counts_what_passed_and_names_nobody(self, one_study: Case, words: Words) -> None:
         said = words("system-health")
         assert "1 in a day, 3 images" in said

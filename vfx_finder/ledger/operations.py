@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.routing import Priority
+from vfx_finder.domain.routing import Priority
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import (
     AnalysisRecord,
@@ -96,10 +97,11 @@ class Waiting:
     stranded: int
 
 
-def waiting() -> Waiting:
-    """The length of the queue, and who has waited longest."""
+def waiting(now: datetime) -> Waiting:
+    """The length of the queue, and who has waited longest; a study for off-peak hours counts from the second day."""
     jobs = dict(ProcrastinateJob.objects.values_list("status").annotate(Count("pk")).order_by())
-    settled = Case.objects.filter(state=CaseState.SETTLED, settled_at__isnull=False)
+    in_turn = ~Q(priority=Priority.OFF_PEAK) | Q(settled_at__lt=now - DAY)
+    settled = Case.objects.filter(in_turn, state=CaseState.SETTLED, settled_at__isnull=False)
     return Waiting(
         receiving=Case.objects.filter(state=CaseState.RECEIVING).count(),
         queued=jobs.get("todo", 0),

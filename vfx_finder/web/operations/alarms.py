@@ -97,7 +97,7 @@ def _queue(pulse: Pulse) -> Iterator[Alarm]:
         yield Alarm(
             "ask",
             f"A study waits for its analysis since {_clock(oldest.settled_at)}; {pulse.waiting.queued} are queued.",
-            "If this is not meant (off-peak studies are), look at the worker's log or add a worker.",
+            "Look at the worker's log; if it is well, it needs a second one.",
             "operations",
             "See the studies",
         )

@@ -82,7 +82,7 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         answer_times=_answer_times(operations.seconds_to_answer(now - operations.DAY)),
         last_received_at=operations.last_received_at(),
         last_analysed_at=operations.last_analysed_at(),
-        waiting=operations.waiting(),
+        waiting=operations.waiting(now),
         signs=signs,
         troubles=operations.troubles(now - operations.DAY),
         unhappy=operations.unhappy_destinations(),
