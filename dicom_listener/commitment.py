@@ -158,7 +158,11 @@ class Desk:
             if link is not None:
                 self.lay_down(Question(claimed.id, claimed.peer.calling, link, _now()))
             return
-        problem = _told_on(link, result) and self._told_anew(claimed, result)
+        problem = _told_on(link, result)
+        if problem and claimed.port is not None:
+            problem = self._told_anew(claimed.peer, claimed.port, result)
+        elif problem:
+            problem += " Its own port is not set (Network, Sources)."
         if problem:
             commitment.not_told(claimed, result, problem, _now())
             log.warning("commitment-not-told", calling=claimed.peer.calling, why=problem)
@@ -168,11 +172,9 @@ class Desk:
             "commitment-told", calling=claimed.peer.calling, committed=len(result.committed), failed=len(result.failed)
         )
 
-    def _told_anew(self, claimed: Claimed, result: Report) -> str:
-        """What went wrong, empty where the peer answered with success."""
-        if claimed.port is None:
-            return "It has hung up, and its own port is not set (Network, Sources)."
-        to = Callback(claimed.peer.host, claimed.port, claimed.peer.calling, self.ae_title)
+    def _told_anew(self, peer: Peer, port: int, result: Report) -> str:
+        """What went wrong on an association of our own, empty where the peer answered with success."""
+        to = Callback(peer.host, port, peer.calling, self.ae_title)
         try:
             with call_back(to, StorageCommitmentPushModel) as link:
                 return _told_on(link, result)

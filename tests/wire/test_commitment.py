@@ -19,6 +19,7 @@ from dicom_listener.commitment import Desk, on_commitment_request
 from dicom_listener.server import Around, listening
 from tests.support import dicom
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH
+from tests.wire.test_restart import House
 from vfx_finder.actions import commitment, intake
 from vfx_finder.actions.commitment import Peer
 from vfx_finder.actions.keeping import Keeper, keep_and_record
@@ -224,6 +225,16 @@ def test_a_pacs_that_cannot_be_called_is_told_when_it_can(
     assert CommitmentRequest.objects.get().problem == ""
 
 
+def test_a_result_that_is_refused_is_not_told(pacs: Pacs, brought: Callable[..., list[Reference]]) -> None:
+    """What counts is the PACS's answer, not that it was sent: it is told again, and its status stands in the row."""
+    pacs.answer = 0x0110
+    pacs.ask(asking("1.2.3.7", brought("refused")), stay=lambda: bool(pacs.heard))
+    assert until(lambda: bool(CommitmentRequest.objects.get().problem))
+    row = CommitmentRequest.objects.get()
+    assert (row.answered_at, row.attempts) == (None, 1)
+    assert row.problem.startswith("It answered the result with 0x0110.")
+
+
 def test_a_hung_pacs_holds_up_nobody(
     pacs: Pacs, brought: Callable[..., list[Reference]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +250,18 @@ def test_a_hung_pacs_holds_up_nobody(
             request_id = commitment.ask(asked, Peer(title, LOOPBACK), LISTENER, NOW)
             CommitmentRequest.objects.filter(pk=request_id).update(next_at=NOW)
         assert until(lambda: bool(pacs.heard), within_s=scp.LOOK_EVERY_S + 20)
+
+
+@pytest.mark.slow
+def test_the_listener_of_an_installation_answers(database_url: str, tmp_path: Path) -> None:
+    """Two processes behind one socket, rows that follow their files: what was just sent is committed all the same."""
+    series = dicom.ct_series(dicom.Order(name="installation"))
+    with House(tmp_path, database_url).listener(VFX_LISTENER_PROCESSES="2", VFX_KEEP_FREE_MB="0") as listener:
+        assert not listener.send(series).refused
+        pacs = Pacs(listener.port)
+        asked = asking("1.2.3.8", [Reference(CT, image.SOPInstanceUID) for image in series])
+        assert pacs.ask(asked, stay=lambda: bool(pacs.heard)) == SUCCESS
+    assert pacs.heard[0].committed == {image.SOPInstanceUID for image in series}
 
 
 # The rules behind it, without a wire.

@@ -6,9 +6,11 @@ import time
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import RequestFactory
 from pydicom import uid
 from structlog.testing import capture_logs
@@ -280,6 +282,25 @@ def test_a_full_disk_asks_the_sender_to_come_again(token: str, monkeypatch: pyte
     assert (answer.status_code, stow.reasons(answer)) == (UNAVAILABLE, [0xA700])
     assert int(answer["Retry-After"]) > 0
     assert stow.store([named("full")], token).status_code == OK
+
+
+@pytest.mark.parametrize(("away", "status"), [(1, OK), (9, UNAVAILABLE)])
+def test_a_database_that_was_started_again_costs_nothing_and_one_that_stays_away_means_come_again(
+    token: str, monkeypatch: pytest.MonkeyPatch, away: int, status: int
+) -> None:
+    """A row is tried once more on a new connection; then the sender is asked to come again."""
+    calls, hang_ups, receive = [], [], views.intake.receive
+
+    def stubborn(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) <= away:
+            raise OperationalError("server closed the connection unexpectedly")
+        return receive(*arguments)
+
+    monkeypatch.setattr(views.intake, "receive", stubborn)
+    monkeypatch.setattr(views, "connections", SimpleNamespace(close_all=lambda: hang_ups.append(1)))
+    answer = stow.store([named(f"away {away}")], token)
+    assert (answer.status_code, len(calls), len(hang_ups)) == (status, 2, min(away, 2))
 
 
 def test_a_defect_becomes_a_reason_and_names_nobody(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
