@@ -15,7 +15,6 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.routing import Priority
-from vfx_finder.domain.routing import Priority
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import (
     AnalysisRecord,
@@ -87,7 +86,7 @@ def seconds_to_answer(since: datetime) -> list[float]:
 @dataclass(frozen=True)
 class Waiting:
     """What waits: studies still arriving, jobs queued and running, the oldest study that waits for its analysis (but
-    not for its hours, as off-peak ones do), and settled studies whose job was lost."""
+    not for its hours, as off-peak ones do for a day), and settled studies whose job was lost."""
 
     receiving: int
     queued: int
@@ -107,7 +106,7 @@ def waiting(now: datetime) -> Waiting:
         queued=jobs.get("todo", 0),
         running=jobs.get("doing", 0),
         failed_jobs=jobs.get("failed", 0),
-        oldest=settled.exclude(priority=Priority.OFF_PEAK).order_by("settled_at").first(),
+        oldest=settled.order_by("settled_at").first(),
         stranded=len(queries.stranded()),
     )
 
