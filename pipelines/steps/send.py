@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pydicom.dataset import Dataset
@@ -33,6 +33,8 @@ PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 REQUEST_COMMITMENT = 1
 """Action Type ID, DICOM PS3.4 section J.3.2."""
+INVALID_ARGUMENT = 0x0115
+"""DICOM PS3.7 annex C.5.10."""
 
 
 class Sendable(Protocol):
@@ -81,19 +83,10 @@ def ask_commitment(
     The result where it comes by the same association within `linger_s` seconds, otherwise None: it then comes to our
     listener. Raises `PeerAway`, or `Retry` where the peer offers no storage commitment or refuses the request.
     """
-    heard: list[Proof] = []
-    came = threading.Event()
-
-    def on_report(event: evt.Event) -> tuple[int, None]:
-        try:
-            heard.append(proof_of(event.event_information))
-        except Unreadable:
-            return 0x0115, None
-        came.set()
-        return SUCCESS, None
-
+    report = _Report()
     contexts = _offered(StorageCommitmentPushModel, PLAIN)
-    with associated(peer, contexts, [(evt.EVT_N_EVENT_REPORT, on_report)]) as association:
+    handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, report.take), (evt.EVT_PDU_SENT, report.on_sent)]
+    with associated(peer, contexts, handlers) as association:
         if not association.accepted_contexts:
             raise Retry("The archive does not offer storage commitment.")
         with _cut_after(association, peer.patience.answer_s + GRACE_S):
@@ -107,8 +100,28 @@ def ask_commitment(
             raise Retry("The archive did not answer the request for storage commitment.")
         if answer.Status != SUCCESS:
             raise Retry(f"The archive refused the request for storage commitment: {words_for(answer.Status)}.")
-        came.wait(linger_s)
-    return next((proof for proof in heard if proof.TransactionUID == TransactionUID), None)
+        report.answered.wait(linger_s)
+    return next((proof for proof in report.heard if proof.TransactionUID == TransactionUID), None)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What an archive reports by the association that asked it, and that it has been answered."""
+
+    heard: list[Proof] = field(default_factory=list)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, event: evt.Event) -> tuple[int, None]:
+        try:
+            self.heard.append(proof_of(event.event_information))
+        except Unreadable:
+            return INVALID_ARGUMENT, None
+        return SUCCESS, None
+
+    def on_sent(self, _event: evt.Event) -> None:
+        # Released before the report is answered, pynetdicom would answer it in a state that has no answers.
+        if self.heard:
+            self.answered.set()
 
 
 def try_out(peer: Peer, wanted: Sequence[tuple[str, str]], *, commitment: bool) -> str:

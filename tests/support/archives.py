@@ -30,7 +30,8 @@ class Archive:
     """A small archive. Change its fields while it runs, and it behaves so from then on.
 
     `statuses`: C-STORE status by SOP Class, 0x0000 for others. `hang_up_on`: SOP Instance UIDs at which it breaks off.
-    `commits`: "at-once" by the same association, "never" without an answer, "no" as failed with 0x0112.
+    `commits`: "at-once" by the same association, "never" without an answer, "no" as failed with 0x0112. When it has
+    stored `hold_after` objects it answers no further one until `gate` is set.
     """
 
     port: int = 0
@@ -40,9 +41,13 @@ class Archive:
     stored: list[str] = field(default_factory=list)
     asked: list[Dataset] = field(default_factory=list)
     slow_s: float = 0.0
+    hold_after: int = 1000
+    gate: threading.Event = field(default_factory=threading.Event)
 
     def on_store(self, event: evt.Event) -> int:
         time.sleep(self.slow_s)
+        if len(self.stored) >= self.hold_after:
+            self.gate.wait(60)
         request = event.request
         if request.AffectedSOPInstanceUID in self.hang_up_on:
             event.assoc.abort()
@@ -62,7 +67,9 @@ class Archive:
             threading.Thread(target=self._report, args=(event.assoc, self.asked[-1]), daemon=True).start()
 
     def _report(self, association, asked: Dataset) -> None:
-        time.sleep(0.2)
+        # While pynetdicom still serves the request, two threads would read the same association.
+        while association._is_paused:
+            time.sleep(0.01)
         association.send_n_event_report(
             report_of(asked, failing=self.commits == "no"),
             2 if self.commits == "no" else 1,

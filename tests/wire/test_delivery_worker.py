@@ -94,7 +94,7 @@ def test_a_try_does_not_queue_behind_what_is_being_sent(post: Post) -> None:
     from vfx_finder.domain.roles import Role
 
     with archive() as pacs:
-        pacs.slow_s = 1.5
+        pacs.hold_after = 0
         there = outbox.destination(port=pacs.port)
         outbox.signed()
         with working(post):
@@ -103,6 +103,7 @@ def test_a_try_does_not_queue_behind_what_is_being_sent(post: Post) -> None:
             wait_for(lambda: Destination.objects.get(pk=there).try_wanted_at is None)
             assert "Answered in" in Destination.objects.get(pk=there).last_answer
             assert state() == DeliveryState.WAITING, "its objects are still on the wire"
+            pacs.gate.set()
             wait_for(lambda: state() == DeliveryState.PROVEN)
 
 
@@ -145,7 +146,7 @@ def test_a_worker_killed_between_store_and_record_sends_the_same_objects_again(
     }
     command = [sys.executable, "-m", "tests.support.outbox"]
     with archive() as pacs:
-        pacs.slow_s = 1.0
+        pacs.hold_after = 1
         outbox.destination(port=pacs.port)
         outbox.signed()
         first = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
@@ -155,7 +156,7 @@ def test_a_worker_killed_between_store_and_record_sends_the_same_objects_again(
             first.kill()
             first.wait()
         assert not DeliveredObject.objects.exists(), "nothing was recorded"
-        pacs.slow_s = 0.0
+        pacs.gate.set()
         second = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
         try:
             wait_for(lambda: state() == DeliveryState.PROVEN)
