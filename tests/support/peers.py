@@ -12,6 +12,7 @@ PACKAGE_OF = {
     "echoscu": "dcmtk",
     "findscu": "dcmtk",
     "dsrdump": "dcmtk",
+    "dcmj2pnm": "dcmtk",
     "dciodvfy": "dicom3tools",
     "Orthanc": "orthanc",
     "chromium": "chromium",
