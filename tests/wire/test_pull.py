@@ -278,7 +278,7 @@ with retrieving(asker_of(settings, Spool(settings.spool_dir))):
 """
 
 
-def until(ready: Callable[[], bool], within_s: float = 60) -> None:
+def until(ready: Callable[[], bool], within_s: float = 120) -> None:
     end = time.monotonic() + within_s
     while not ready():
         assert time.monotonic() < end, "it did not come about in time"
