@@ -170,9 +170,10 @@ def test_one_of_its_processes_dies_and_the_others_go_on(house: House):
         for study, deadly in enumerate((signal.SIGKILL, signal.SIGTERM)):
             victim = listener.children[0]
             os.kill(victim, deadly)
+            assert eventually(lambda gone=victim: gone not in listener.children, 60)
             for _ in range(3):
                 assert not listener.send([dicom.ct_slice(dicom.Order(name=f"study {study}"))]).refused
-            assert eventually(lambda gone=victim: len(listener.children) == 2 and gone not in listener.children, 60)
+            assert eventually(lambda: len(listener.children) == 2, 60)
         house.wait_for_rows({dicom.ct_slice(dicom.Order(name=f"study {study}")).SOPInstanceUID for study in range(2)})
 
 
