@@ -14,7 +14,7 @@ from pipelines.steps.choose import XRAY_MODALITIES
 from pipelines.steps.film_bodies import FilmBody, Reading, StripNetwork, find_bodies
 from pipelines.steps.film_corridor import FilmNetwork
 from pipelines.steps.film_image import FilmImage, is_picture, read_film
-from pipelines.steps.film_judge import judge_film
+from pipelines.steps.film_judge import STRONG_SPREAD, judge_film
 from pipelines.steps.film_number import number_film
 from pipelines.steps.film_view import Seen, see
 from pipelines.steps.judge import CUT
@@ -29,6 +29,10 @@ from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 MODALITY = "DX"
 RESEARCH = "research-film"
 MIN_BODIES = 3
+LEAST_COVERED = 0.5
+"""Share of the levels in view that must have been outlined alike in two windows or more; else what was found is not taken
+for a lateral spine: in noise and in other pictures the windows differ."""
+
 PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
 
@@ -104,8 +108,11 @@ def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:
     if isinstance(seen, Unsuitable):
         return replace(_nothing(seen), models=(model.version,), seconds=clock.ended())
     read = find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
-    if len(read.bodies) < MIN_BODIES:
-        why = Unsuitable(Reason.NO_SPINE, f"{len(read.bodies)} vertebrae found.")
+    levels = seen.corridor.rank[-1] - seen.corridor.rank[0]
+    agreed = sum(body.measure.ratio_spread <= STRONG_SPREAD for body in read.bodies)
+    if agreed < max(MIN_BODIES, LEAST_COVERED * levels):
+        words = f"Only {agreed} vertebrae could be outlined alike twice where about {levels:.0f} would be in view."
+        why = Unsuitable(Reason.NOT_LATERAL_SPINE, words)
         return replace(_nothing(why), models=(model.version,), seconds=clock.ended())
     clock.begin("measure")
     return replace(_measured(film, seen, read), models=(model.version,), seconds=clock.ended())

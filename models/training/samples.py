@@ -22,7 +22,7 @@ DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
 DRAW_FROM_FILM = {"film": draw_whole, "strip": draw_strip}
 EXPOSURES = 6
 """Each film is exposed so many times; its samples are shared out among them."""
-FRONTAL_RATE = 0.08
+FRONTAL_RATE = 0.3
 Sample = dict[str, Tensor]
 
 

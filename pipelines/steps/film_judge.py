@@ -21,6 +21,7 @@ SUSPECTED_FROM = 0.30
 are (docs/evidence/xray_spine.md)."""
 
 STRONG_SPREAD = 0.10
+"""Spread (SD) of lowest over highest height over the readings of a body above which nothing is said of it."""
 
 
 def judge_film(

@@ -1,4 +1,4 @@
-"""Which film is this? Pixels decide: the way round in which a spine is seen best, at the scale that fits its levels."""
+"""Which film is this, and how is it held: the way round in which a spine is seen best, at the scale that fits it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -72,8 +72,15 @@ class Seen:
     worth: float
 
 
+FRONTAL = frozenset({"AP", "PA"})
+"""ViewPosition of films from the front or the back (PS3.3 C.8.7.1.1.1). The header is believed here although it is
+often wrong: the network takes many spines seen from the front for lateral ones (docs/evidence/xray_spine.md)."""
+
+
 def see(film: FilmImage, network: FilmNetwork) -> Seen | Unsuitable:
     """The lateral spine in a film, however it is held; or why there is none."""
+    if film.position in FRONTAL:
+        return _no_lateral(film)
     best = _best(film, network, USUAL)
     if not _is_spine(best):
         tried = _best(film, network, UNUSUAL)
@@ -130,6 +137,9 @@ def _is_spine(seen: Seen | None) -> bool:
     return seen.corridor.strength >= LEAST_STRENGTH and seen.corridor.order >= LEAST_ORDER and levels >= LEAST_LEVELS
 
 
+_NAMED = FRONTAL | {"LL", "RL", "LAT"}
+
+
 def _no_lateral(film: FilmImage) -> Unsuitable:
-    said = f" The header says {film.position.lower()[:40]}." if film.position in ("AP", "PA", "LL", "RL", "LAT") else ""
+    said = f" The header says {film.position.lower()[:40]}." if film.position in _NAMED else ""
     return Unsuitable(Reason.NOT_LATERAL_SPINE, f"No lateral view of a spine is seen in this film.{said}")

@@ -73,3 +73,10 @@ def test_a_film_without_a_lateral_spine_is_refused_with_what_its_header_says() -
     assert isinstance(why, Unsuitable)
     assert why.reason is Reason.NOT_LATERAL_SPINE
     assert "ap" in why.detail
+
+
+@pytest.mark.parametrize("position", ["AP", "PA"])
+def test_a_film_that_its_header_calls_frontal_is_not_read(position: str) -> None:
+    why = see(FilmImage(painted(), 1.3, "", position), ColumnNetwork())
+    assert isinstance(why, Unsuitable)
+    assert why.reason is Reason.NOT_LATERAL_SPINE
