@@ -163,7 +163,7 @@ def test_off_peak_waits_for_its_hours_and_is_then_analysed(rules: list[int]) -> 
     (put_off,) = ProcrastinateJob.objects.filter(status="todo")
     assert put_off.scheduled_at.astimezone().hour == never.first
     assert (read, queries.stranded()) == ([], [])
-    assert waiting_long().oldest is None, "it waits for the night, not for a worker"
+    assert waiting_long(given.later(600)).oldest is None, "it waits for the night, not for a worker"
     assert attempt(Hands(Nowhere(), analyse, WHOLE_DAY), case.pk, 1, is_last=False) == CaseState.AWAITING_REVIEW
     assert read == [1]
 
