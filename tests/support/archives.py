@@ -148,7 +148,7 @@ def silent_peer() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def wait_for(what: Callable[[], bool], patience_s: float = 40.0) -> None:
+def wait_for(what: Callable[[], bool], patience_s: float = 60.0) -> None:
     """Until it is so; fail where that takes too long."""
     until = time.monotonic() + patience_s
     while not what():

@@ -154,9 +154,9 @@ def test_a_signed_study_lies_in_the_archive_and_is_proven(
         outbox.destination("Orthanc", pacs.dicom_port, AETitle=pacs.AETitle, kinds=kinds, before_sign_off=True)
         case = outbox.received(results.study(tmp_path / "study"), spool)
         analysis.record(case, 1, results.analysed(), given.later(90))
-        wait_for(lambda: all_proven(Stage.PRELIMINARY))
+        wait_for(lambda: all_proven(Stage.PRELIMINARY), patience_s=120)
         review.sign(case, replace(results.signed(), signed_by=reader.name), reader, given.later(120))
-        wait_for(lambda: all_proven(Stage.FINAL))
+        wait_for(lambda: all_proven(Stage.FINAL), patience_s=120)
 
     files = pacs.files()
     rows = DeliveredObject.objects.all()
