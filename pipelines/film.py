@@ -30,8 +30,8 @@ MODALITY = "DX"
 RESEARCH = "research-film"
 MIN_BODIES = 3
 LEAST_COVERED = 0.5
-"""Share of the levels in view that must have been outlined alike in two windows or more; else what was found is not taken
-for a lateral spine: in noise and in other pictures the windows differ."""
+"""Share of the levels in view that must have been outlined alike in two windows or more; else what was found is not
+taken for a lateral spine: in noise and in other pictures the windows differ."""
 
 PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
