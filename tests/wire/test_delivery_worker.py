@@ -78,14 +78,15 @@ def test_an_archive_that_is_down_gets_everything_when_it_is_back(post: Post) -> 
 
 def test_a_destination_that_hangs_keeps_no_other_one_waiting(post: Post) -> None:
     slow = Post(post.spool, post.make, Station("VFXFINDER", patience=Patience(connect_s=30, answer_s=30)), post.pace)
-    with silent_peer() as nowhere, archive() as pacs:
-        hung = outbox.destination("hung", nowhere)
-        well = outbox.destination("well", pacs.port)
-        outbox.signed()
-        with working(slow):
+    with archive() as pacs, working(slow):
+        with silent_peer() as nowhere:
+            hung = outbox.destination("hung", nowhere)
+            well = outbox.destination("well", pacs.port)
+            outbox.signed()
             wait_for(lambda: Delivery.objects.get(destination_id=hung).attempts == 1)
             wait_for(lambda: state(well) == DeliveryState.PROVEN)
             assert state(hung) == DeliveryState.WAITING
+        wait_for(lambda: Destination.objects.get(pk=hung).away_since is not None)
 
 
 def test_a_try_does_not_queue_behind_what_is_being_sent(post: Post) -> None:
