@@ -30,8 +30,8 @@ MODALITY = "DX"
 RESEARCH = "research-film"
 MIN_BODIES = 3
 LEAST_COVERED = 0.5
-"""Share of the levels in view that must have been outlined alike in two windows or more; else what was found is not
-taken for a lateral spine: in noise and in other pictures the windows differ."""
+"""Share of the levels in view, and of the bodies found, that must have been outlined alike in two windows or more; else
+what was found is not taken for a lateral spine: in noise and in other pictures the windows differ."""
 
 PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
@@ -110,7 +110,7 @@ def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:
     read = find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
     levels = seen.corridor.rank[-1] - seen.corridor.rank[0]
     agreed = sum(body.measure.ratio_spread <= STRONG_SPREAD for body in read.bodies)
-    if agreed < max(MIN_BODIES, LEAST_COVERED * levels):
+    if agreed < max(MIN_BODIES, LEAST_COVERED * levels, LEAST_COVERED * len(read.bodies)):
         words = f"Only {agreed} vertebrae could be outlined alike twice where about {levels:.0f} would be in view."
         why = Unsuitable(Reason.NOT_LATERAL_SPINE, words)
         return replace(_nothing(why), models=(model.version,), seconds=clock.ended())

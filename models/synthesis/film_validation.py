@@ -76,8 +76,8 @@ def _frame(film: Film, view: str, rng: np.random.Generator) -> Frame:
     seen = [c for c in centres.values() if rows[0] < c[0] < rows[1]]
     columns = (min(c[1] for c in seen) - 2.2 * room[1], max(c[1] for c in seen) + 1.2 * room[1])
     middle = (float(np.mean(rows)), float(np.mean(columns)))
-    size = (int(rows[1] - rows[0]), int(columns[1] - columns[0]))
-    return Frame(middle, 1.0, float(np.radians(rng.normal(0, 3))), size)
+    shown = (int(rows[1] - rows[0]), int(columns[1] - columns[0]))
+    return Frame(middle, 1.0, float(np.radians(rng.normal(0, 3))), shown)
 
 
 def _exposed(film: Film, frame: Frame, rng: np.random.Generator) -> Tensor:
