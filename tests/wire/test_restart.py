@@ -138,8 +138,9 @@ def test_killed_between_two_instances(house: House):
     house.check({image.SOPInstanceUID for image in series})
 
 
-def test_killed_while_four_senders_push(house: House):
+def test_killed_while_four_senders_push(house: House, monkeypatch: pytest.MonkeyPatch):
     """Two listeners die in the middle of their work; whatever either acknowledged is in the ledger and whole."""
+    monkeypatch.setattr(emulator, "PATIENCE_S", 5)  # a sender that is cut off while it sends waits out its patience
     studies = [dicom.ct_series(dicom.Order(name=f"study {number}"), dicom.Grid(slices=20)) for number in range(4)]
     acknowledged: set[str] = set()
 
