@@ -70,7 +70,7 @@ class Window:
 
     def cut_from(self, picture: FloatArray) -> FloatArray:
         """What the window shows of a film that was blurred to its pixel; the film's edge goes on beyond it."""
-        grid = np.stack(np.mgrid[: SIZE[0], : SIZE[1]], -1).astype(float)
+        grid = np.moveaxis(np.indices(SIZE), 0, -1).astype(float)
         at = np.moveaxis(self.film(grid), -1, 0)
         return np.asarray(ndi.map_coordinates(picture, at, order=1, mode="nearest"), np.float32)
 

@@ -85,7 +85,7 @@ def _misfit(upper: Spot, lower: Spot) -> float:
         return 1e3
     unlike = float(np.log(upper.depth / lower.depth)) / _DEPTH_LOG_SD
     turned = max(_off_square(upper, step), _off_square(lower, step)) / _TURN_SD
-    distance = float(np.log(max(np.linalg.norm(step), 1e-3) / usual))
+    distance = float(np.log(max(float(np.linalg.norm(step)), 1e-3) / usual))
     ranks = lower.rank - upper.rank
     ways = (
         0.5 * ((distance - np.log(n)) / _SPACING_LOG_SD) ** 2

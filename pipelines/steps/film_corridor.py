@@ -115,12 +115,12 @@ def _line(body: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the path down the film that gathers most body, cut to its longest stretch of body."""
     soft = ndi.gaussian_filter(body.astype(np.float64), 1.0)
     best, came = soft[0].copy(), np.zeros(soft.shape, np.int64)
-    moves = np.arange(-_STEEPEST, _STEEPEST + 1)
+    moves = range(-_STEEPEST, _STEEPEST + 1)
     columns = np.arange(soft.shape[1])
     for row in range(1, len(soft)):
         shifted = np.stack([_shifted(best, move) - 0.01 * move * move for move in moves])
         choice = shifted.argmax(0)
-        came[row] = np.clip(columns + moves[choice], 0, soft.shape[1] - 1)
+        came[row] = np.clip(columns + choice - _STEEPEST, 0, soft.shape[1] - 1)
         best = shifted.max(0) + soft[row]
     path = [int(best.argmax())]
     for row in range(len(soft) - 1, 0, -1):

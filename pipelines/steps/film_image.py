@@ -1,6 +1,5 @@
 """One film as a grey picture: from DICOM (CR, DX, RG) or from an 8- or 16-bit PNG or JPEG."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,13 @@ DARKEST, BRIGHTEST = 0.01, 0.995
 
 _LARGEST_PX = 60_000_000
 _SPARSE = 7
-_BROKEN = (*BROKEN_BYTES, RuntimeError, MemoryError, UnidentifiedImageError, Image.DecompressionBombError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *BROKEN_BYTES,
+    RuntimeError,
+    MemoryError,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
 _LEAST_MM, _MOST_MM = 0.04, 1.2
 
 
@@ -88,7 +93,7 @@ def _is_inverse(dataset: Dataset) -> bool:
     return is_first != (text(dataset, "PresentationLUTShape").upper() == "INVERSE" and not is_first)
 
 
-def scale_of(dataset: Mapping[Any, Any] | Dataset) -> tuple[float | None, str]:
+def scale_of(dataset: Dataset) -> tuple[float | None, str]:
     """Millimetres per pixel at the patient, and how that is known.
 
     PixelSpacing where it was calibrated (PixelSpacingCalibrationType, PS3.3 10.7), else ImagerPixelSpacing divided by
