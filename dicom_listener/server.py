@@ -6,6 +6,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 BACKLOG = 128
 TURN_S = 0.001
 """How long a thread may compute while others wait: an echo must not stand behind 25 headers being read."""
+YIELD_S, MOST_YIELD_S = 0.003, 0.03
+"""What a process waits for each association it holds before it takes another: one that holds fewer comes first."""
 GRACE_S = 5.0
 """What open associations have, when the listener is stopped, until their threads are left alone."""
 
@@ -126,6 +129,8 @@ class _Ear:
     def take_connections(self) -> None:
         """Until stopped: a thread for everybody who knocks and may."""
         while not self.stopping:
+            if self.around.places is not None:
+                time.sleep(min(YIELD_S * len(self.open), MOST_YIELD_S))
             try:
                 connection, address = self.listener.accept()
             except OSError as error:
