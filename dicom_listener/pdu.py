@@ -17,6 +17,9 @@ MAX_PDU_BYTES = 131_072
 MAX_REQUEST_BYTES = 1_048_576
 """An association request: 128 contexts with every transfer syntax there is are a tenth of it."""
 
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux only."""
+
 _HEADER = struct.Struct(">BxI")
 _ITEM = struct.Struct(">IBB")
 _IS_COMMAND, _IS_LAST = 1, 2
@@ -61,6 +64,7 @@ class Wire:
         Raises `Ended` where none begins within `idle_s`, or is not whole within as much again, or has more than
         `most` bytes, or is none; the peer is then to be told.
         """
+        self._acknowledge()
         until = time.monotonic() + idle_s
         begun = self._receive(memoryview(self._room)[:6], until, "silent")
         kind, length = _HEADER.unpack(self._fill(begun, 6, until + idle_s))
@@ -95,6 +99,16 @@ class Wire:
         """Close the socket, whatever state it is in."""
         self.break_off()
         self.socket.close()
+
+    def _acknowledge(self) -> None:
+        """Have the kernel acknowledge at once what has come so far.
+
+        Many senders (DCMTK by default) hold back the next unit until then, and the kernel would wait 40 ms for an
+        answer of ours to send it with: 20 images a second instead of 200. It must be asked anew every time, tcp(7).
+        """
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):
+                self.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _fill(self, got: int, count: int, until: float) -> memoryview:
         """The first `count` bytes of the room, of which `got` are there already."""
