@@ -76,6 +76,8 @@ class Spool:
         with _disk_errors():
             self._check_space(len(content))
             is_new = self._place(content, self.root / path)
+            if not is_new:
+                self._name_as_waiting(path)
             # Also for a duplicate: whoever wrote it may not have reached this line yet.
             _sync_folder((self.root / path).parent)
             if is_new:
@@ -152,6 +154,11 @@ class Spool:
 
     def _waiting_name(self, path: str) -> Path:
         return self.root / _INCOMING / f"{self.path_of(path).stem}{_WAITING}"
+
+    def _name_as_waiting(self, path: str) -> None:
+        """Whoever wrote it may have died before doing so; the next sender will be told that it is kept."""
+        with suppress(FileExistsError):
+            os.link(self.root / path, self._waiting_name(path))
 
     def _place(self, content: bytes, final: Path) -> bool:
         """Write, fsync, then link under the final name; False if that name was taken."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -217,11 +218,11 @@ def _push(system: System, number: int) -> set[str]:
 
 
 def _await_quiet(system: System, outcome: Outcome) -> None:
-    """Until every study has ended, or long enough that what has not is stuck."""
-    began = time.monotonic()
+    """Until every study has ended and no file waits for its row, or long enough that what has not is stuck."""
+    began, spool = time.monotonic(), Spool(system.folder / "spool")
     while time.monotonic() - began < system.load.patience:
         system.revive()
-        if _unfinished(system) == 0:
+        if _unfinished(system) == 0 and not any(spool.waiting(datetime.max.replace(tzinfo=UTC))):
             break
         time.sleep(1)
     outcome.draining_s = time.monotonic() - began

@@ -197,3 +197,12 @@ def test_what_a_killed_listener_left_half_written_is_removed(spool: Spool):
     assert spool.discard_unfinished(before=LONG_AGO) == 0
     assert spool.discard_unfinished(before=LATER) == 1
     assert files_of(spool) == {kept}
+
+
+def test_what_is_sent_again_waits_for_its_row_again(spool: Spool):
+    """A listener that dies between naming a file and marking it leaves no mark; the next sender's does."""
+    path = spool.keep(UID, b"one").path
+    spool.recorded([path])
+    assert list(spool.waiting(LATER)) == []
+    assert spool.keep(UID, b"one").duplicate
+    assert list(spool.waiting(LATER)) == [path]
