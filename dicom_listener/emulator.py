@@ -4,6 +4,7 @@ Used by the demo and the tests; nothing in it knows how this listener works.
 """
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,6 +110,31 @@ def echo(address: Address) -> bool:
         return bool(association.send_c_echo().get("Status") == SUCCESS)
 
 
+class _Checkpoint(threading.Event):
+    """Where pynetdicom's own thread of an association is stopped while this one talks.
+
+    pynetdicom looks whether its thread is stopped by a flag that is raised a moment too early; in that moment the
+    thread can still take an answer that comes very fast, and whoever waits for it waits in vain (seen once in a
+    thousand images). Here the thread itself says that it has arrived.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrived = threading.Event()
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set():
+            self._arrived.set()
+        return super().wait(timeout)
+
+    def hold(self) -> None:
+        """Return when the thread has stopped; `set` lets it go on."""
+        self._arrived.clear()
+        self.clear()
+        self._arrived.wait(1)
+
+
 @contextmanager
 def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Association]:
     """An open association with these contexts proposed, released at the end of the block."""
@@ -132,6 +158,7 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     # A peer that takes none of the contexts still lets us in; each image then says so.
     if not association.is_established and not association.rejected_contexts:
         raise Retry("The receiver did not answer.")
+    association._reactor_checkpoint = _Checkpoint()
     try:
         yield association
     finally:
@@ -199,7 +226,12 @@ def _store(association: Association, parcel: _Parcel) -> Sent:
         return Sent(parcel.SOPInstanceUID, None, "The receiver does not take this kind of image.")
     if not association.is_established:
         return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
-    answer = association.send_c_store(parcel.path)
+    if isinstance(association._reactor_checkpoint, _Checkpoint):
+        association._reactor_checkpoint.hold()
+    try:
+        answer = association.send_c_store(parcel.path)
+    except RuntimeError:  # the peer went while the thread was being stopped
+        return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
     if "Status" not in answer:
         return Sent(parcel.SOPInstanceUID, None, "No answer came.")
     return Sent(parcel.SOPInstanceUID, int(answer.Status), str(answer.get("ErrorComment", "")))
