@@ -48,11 +48,12 @@ class Person:
         self.page.on("request", lambda request: self.asked.append(request.url))
 
     def signs_in(self, name: str) -> None:
-        """By keyboard alone: the cursor already stands in the first field."""
+        """By keyboard alone: the cursor already stands in the first field; once in, the page listens to keys."""
         self.page.goto(f"{self.home}/sign-in")
         self.page.locator("input[name=username]:focus").wait_for()
         self.types(name, "Tab", PASSWORD, "Enter")
         self.page.get_by_role("button", name="Sign out").wait_for()
+        self.page.wait_for_load_state()
 
     def opens(self, path: str) -> None:
         """Go to an address."""
