@@ -16,6 +16,8 @@ from models.synthesis.volumes import FieldOfView, answer_key, render_volume
 Progress = Callable[[str, float], None]
 STUDY_DATE = "20260105"
 _SPINE_FIELD = ((128, 112, 140), 1.5, 3.0)
+_PATIENTS_OF_A_SEED = 10_000
+"""Random patients of two seeds are different people, and none of them one of the demonstration."""
 _LIMB_FIELD = ((80, 80, 40), 2.0, 3.0)
 
 
@@ -46,11 +48,12 @@ def write_demo_studies(folder: Path, progress: Progress | None = None) -> list[P
 
 
 def write_random_studies(folder: Path, count: int, seed: int, progress: Progress | None = None) -> list[Path]:
-    """Write `count` random studies, each with its own spine, fractures and answer key."""
+    """Write `count` random studies, each with its own spine, fractures and answer key; another seed, other patients."""
     paths = []
     for number in range(1, count + 1):
         rng = np.random.default_rng([seed, number])
-        story = Story(f"random-{number:04d}", int(rng.integers(45, 92)), str(rng.choice(["F", "M"])), None, number)
+        age, sex = int(rng.integers(45, 92)), str(rng.choice(["F", "M"]))
+        story = Story(f"random-{number:04d}", age, sex, None, _PATIENTS_OF_A_SEED * (seed + 1) + number)
         trunk = draw_trunk(rng, SpineOptions())
         paths.append(_render(story, trunk, _spine_field(trunk), folder / story.name, rng, progress))
     return paths

@@ -34,11 +34,15 @@ def uid(*parts: object) -> str:
 
 
 def write_series(folder: Path, patient: SyntheticPatient, volume: NDArray[np.int16], field: FieldOfView) -> list[Path]:
-    """Write one axial CT series, one file a slice from the feet up; volume [x, y, z] in HU. Returns the files."""
+    """Write one axial CT series, one file a slice from the feet up; volume [x, y, z] in HU. Returns the files.
+
+    Its UIDs follow from its content: the same series always has the same ones, another one never.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    content = _digest(patient, volume, field)
     written = []
     for k in range(volume.shape[2]):
-        ds = _slice(patient, field, k)
+        ds = _slice(patient, field, k, content)
         ds.PixelData = (volume[:, :, k].T + 1024).astype("<u2").tobytes()
         path = folder / f"{k + 1:04d}.dcm"
         ds.save_as(path, enforce_file_format=True)
@@ -46,18 +50,25 @@ def write_series(folder: Path, patient: SyntheticPatient, volume: NDArray[np.int
     return written
 
 
-def _slice(patient: SyntheticPatient, field: FieldOfView, k: int) -> FileDataset:
+def _digest(patient: SyntheticPatient, volume: NDArray[np.int16], field: FieldOfView) -> str:
+    """Of whatever the files say: who, where, and every pixel."""
+    said = hashlib.sha256(f"{patient}|{field}|{volume.shape}".encode())
+    said.update(volume.tobytes())
+    return said.hexdigest()
+
+
+def _slice(patient: SyntheticPatient, field: FieldOfView, k: int, content: str) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = UID(uid(patient.PatientID, patient.StudyDescription, "instance", k))
+    meta.MediaStorageSOPInstanceUID = UID(uid(content, "instance", k))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
     for keyword, value in vars(patient).items():
         setattr(ds, keyword, value)
-    ds.StudyInstanceUID = uid(patient.PatientID, patient.StudyDescription, "study")
-    ds.SeriesInstanceUID = uid(patient.PatientID, patient.StudyDescription, "series")
-    ds.FrameOfReferenceUID = uid(patient.PatientID, patient.StudyDescription, "frame")
+    ds.StudyInstanceUID = uid(content, "study")
+    ds.SeriesInstanceUID = uid(content, "series")
+    ds.FrameOfReferenceUID = uid(content, "frame")
     ds.AccessionNumber = patient.PatientID.replace("-", "")
     ds.Modality, ds.Manufacturer, ds.StudyTime = "CT", MANUFACTURER, "090000"
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
