@@ -26,7 +26,7 @@ from vfx_finder.domain import genant
 SEED = 20270101
 STUDIES = 400
 PAIRED = 40
-"""The first so many patients are scanned three times: 1 mm soft, 5 mm soft, 1 mm sharp."""
+"""The first so many patients are scanned three times: 1.25 mm soft, 5 mm soft, 1.25 mm sharp."""
 
 RENDER_MM = 1.25
 _ROOM_MM = (np.array([42.0, 30.0, 0.0]), np.array([42.0, 58.0, 0.0]))

@@ -11,7 +11,7 @@ from pipelines.evaluation.statistics import Estimate, Rows, auc, by_subject
 from pipelines.evaluation.truth import Acquisition
 
 THIN_MM, THICK_MM = 1.25, 4.5
-"""Up to the first counts as 1 mm, from the second on as 5 mm."""
+"""Slices up to the first are thin, from the second on thick; tables say how thick they were."""
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,25 @@ class PairedScore:
 
 
 def is_reference(about: Acquisition) -> bool:
-    """1 mm slices and a soft kernel."""
+    """Thin slices and a soft kernel."""
     return _is_thin(about) and about.kernel == "soft"
 
 
 def is_thick(about: Acquisition) -> bool:
-    """5 mm slices and a soft kernel."""
+    """Thick slices and a soft kernel."""
     return about.slice_mm is not None and about.slice_mm >= THICK_MM and about.kernel == "soft"
 
 
 def is_sharp(about: Acquisition) -> bool:
-    """1 mm slices and a sharp kernel."""
+    """Thin slices and a sharp kernel."""
     return _is_thin(about) and about.kernel == "sharp"
 
 
 OTHERS: dict[str, Callable[[Acquisition], bool]] = {
-    "5 mm slices against 1 mm, soft kernel": is_thick,
-    "sharp kernel against soft, 1 mm slices": is_sharp,
+    "{other} slices against {thin}, soft kernel": is_thick,
+    "sharp kernel against soft, {thin} slices": is_sharp,
 }
+"""Each kind of acquisition that is held against the reference, by how the comparison is called."""
 
 
 def paired(studies: Sequence[StudyRow]) -> tuple[PairedScore, ...]:
@@ -73,12 +74,20 @@ def _compared(name: str, studies: Sequence[StudyRow], is_other: Callable[[Acquis
     whose = patients_of(rows)
     here, there = np.flatnonzero(is_first), np.flatnonzero(~is_first)
     return PairedScore(
-        name=name,
+        name=name.format(thin=_slices(reference, both), other=_slices(other, both)),
         patients=len(both),
         reference=by_subject(lambda at: of(here[at]), [whose[int(at)] for at in here]),
         other=by_subject(lambda at: of(there[at]), [whose[int(at)] for at in there]),
         loss=by_subject(lost, whose),
     )
+
+
+def _slices(studies: Sequence[StudyRow], patients: set[str]) -> str:
+    """How thick the slices of these patients were: "1.25 mm", or "0.8 to 1.25 mm"."""
+    thick = sorted({study.about.slice_mm or 0.0 for study in studies if study.about.patient in patients})
+    if not thick:
+        return ""
+    return f"{thick[0]:g} mm" if len(thick) == 1 else f"{thick[0]:g} to {thick[-1]:g} mm"
 
 
 def _graded(studies: Sequence[StudyRow], patients: set[str]) -> list[BodyRow]:

@@ -5,7 +5,7 @@ rows of each. A sample is held as how often each patient was drawn, which makes 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ CHUNK = 100
 
 WILSON_Z = 1.96
 
+LEAST_FOR_A_VERDICT = 10
+"""On fewer patients than this no target is called met or missed. With 10 patients and not one failure, the true rate of
+failure may still be 28 % (Wilson 1927); with 2 it may be 66 %."""
+
 Rows = NDArray[np.int_]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,12 +33,14 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Estimate:
     """A value with its 95 % interval; `low` and `high` are None where too few patients carry it, or where resampling
-    shows no spread. `n` counts rows."""
+    shows no spread. `n` counts rows, `subjects` the patients that carry it: for an area under the curve those of the
+    rarer kind, with at least one positive row or with at least one negative one."""
 
     value: float | None
     low: float | None
     high: float | None
     n: int
+    subjects: int
 
 
 def auc(score: Floats, positive: Bools) -> float | None:
@@ -98,26 +104,33 @@ def by_subject(statistic: Callable[[Rows], float | None], subjects: Sequence[str
     groups = _groups(subjects)
     value = statistic(np.arange(len(subjects))) if len(subjects) else None
     if value is None or len(groups) < LEAST_SUBJECTS:
-        return Estimate(value, None, None, len(subjects))
+        return Estimate(value, None, None, len(subjects), len(groups))
     samples = [np.concatenate([groups[at] for at in np.repeat(np.arange(len(groups)), n)]) for n in _draws(len(groups))]
     values = np.array([np.nan if (one := statistic(rows)) is None else one for rows in samples])
-    return Estimate(value, *_interval(values), len(subjects))
+    return Estimate(value, *_interval(values), len(subjects), len(groups))
 
 
 def share_by_subject(hits: Bools, among: Bools, subjects: Sequence[str]) -> Estimate:
     """Share of `hits` among the rows of `among`, with its 95 % interval by subject.
 
-    Where every row or none is a hit, resampling shows no spread; then Wilson's interval (1927) over subjects is given.
+    Where resampling says nothing (every row or none is a hit, too few subjects), Wilson's interval (1927) over subjects
+    is given: as if each subject were one draw.
     """
     rows = np.flatnonzero(among)
-    whose = [subjects[int(at)] for at in rows]
-    estimate = mean_by_subject(hits[rows].astype(float), whose)
-    if estimate.value not in (0.0, 1.0):
+    estimate = mean_by_subject(hits[rows].astype(float), [subjects[int(at)] for at in rows])
+    if estimate.value is None or estimate.low is not None:
         return estimate
-    count = len(set(whose))
-    reach = WILSON_Z**2 / (count + WILSON_Z**2)
-    low, high = (1 - reach, 1.0) if estimate.value else (0.0, reach)
-    return Estimate(estimate.value, low, high, estimate.n)
+    low, high = wilson(estimate.value, estimate.subjects)
+    return replace(estimate, low=low, high=high)
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` independent draws (Wilson 1927)."""
+    weight = WILSON_Z**2 / count
+    middle = (share + weight / 2) / (1 + weight)
+    reach = WILSON_Z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
+    # none and all of n end at 0 and at 1, whatever rounding says
+    return float(middle - reach) if share > 0 else 0.0, float(middle + reach) if share < 1 else 1.0
 
 
 def mean_by_subject(values: Floats, subjects: Sequence[str]) -> Estimate:
@@ -129,13 +142,14 @@ def auc_by_subject(score: Floats, positive: Bools, subjects: Sequence[str]) -> E
     """Area under the ROC curve with its 95 % interval by subject."""
     whose = _index(subjects)
     value, count = auc(score, positive), len(set(subjects))
+    carried = min(len(set(whose[positive])), len(set(whose[~positive])))
     if value is None or count < LEAST_SUBJECTS:
-        return Estimate(value, None, None, len(subjects))
+        return Estimate(value, None, None, len(subjects), carried)
     draws = _draws(count)
     parts = [
         _weighted_auc(score, positive, draws[at : at + CHUNK, whose].astype(float)) for at in range(0, RESAMPLES, CHUNK)
     ]
-    return Estimate(value, *_interval(np.concatenate(parts)), len(subjects))
+    return Estimate(value, *_interval(np.concatenate(parts)), len(subjects), carried)
 
 
 def kappa_by_subject(truth: Rows, said: Rows, subjects: Sequence[str]) -> Estimate:
@@ -153,16 +167,16 @@ def calibration_by_subject(probability: Floats, positive: Bools, subjects: Seque
 def _estimate(cells: Floats, subjects: Sequence[str], statistic: Callable[[Floats], Floats]) -> Estimate:
     """A statistic of the sums of per-row `cells` [row, cell]; `statistic` takes [sample, cell], NaN if undefined."""
     if not len(cells):
-        return Estimate(None, None, None, 0)
+        return Estimate(None, None, None, 0, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = _value(statistic(cells.sum(axis=0)[None]))
         whose = _index(subjects)
         count = int(whose.max()) + 1
         if value is None or count < LEAST_SUBJECTS:
-            return Estimate(value, None, None, len(cells))
+            return Estimate(value, None, None, len(cells), count)
         sums = np.zeros((count, cells.shape[1]))
         np.add.at(sums, whose, cells)
-        return Estimate(value, *_interval(statistic(_draws(count) @ sums)), len(cells))
+        return Estimate(value, *_interval(statistic(_draws(count) @ sums)), len(cells), count)
 
 
 def _draws(count: int) -> NDArray[np.int_]:

@@ -10,7 +10,7 @@ from pipelines.evaluation.location import LocationScore
 from pipelines.evaluation.paired import PairedScore
 from pipelines.evaluation.patients import Analysed, PatientScore, Spent
 from pipelines.evaluation.report import Evaluation, ImageScores, MaskScores
-from pipelines.evaluation.statistics import Estimate
+from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
 from pipelines.evaluation.targets import Target, mask_targets, real_targets, synthetic_targets
 
 MEANING = "what it is"
@@ -125,10 +125,15 @@ def _mask_tables(scores: MaskScores) -> tuple[Table, ...]:
 
 def _target_table(targets: Sequence[Target]) -> tuple[Table, ...]:
     """Nothing where there is no target."""
-    met = {True: "met", False: "FALLS SHORT", None: NONE}
-    rows = tuple((one.name, written(one.estimate), one.words, met[one.is_met]) for one in targets)
-    words = "Aims set before anything was measured. Whether one is met goes by the value; read its interval too."
-    return (Table("Against the targets", words, ("measure", "value [95 %] n", "target", "met?"), rows),) if rows else ()
+    rows = tuple(
+        (one.name, written(one.estimate), str(one.estimate.subjects), one.words, one.verdict.value) for one in targets
+    )
+    words = (
+        "Aims set before anything was measured. Whether one is met goes by the value; read its interval too. On fewer "
+        f"than {LEAST_FOR_A_VERDICT} patients (for an AUC: of the rarer kind) nothing is called met or missed."
+    )
+    header = ("measure", "value [95 %] n", "patients", "target", "met?")
+    return (Table("Against the targets", words, header, rows),) if rows else ()
 
 
 def _location_table(title: str, score: LocationScore) -> Table:
@@ -242,7 +247,7 @@ def _reliability_table(scores: ImageScores) -> Table:
 
 
 def _paired_table(scores: Sequence[PairedScore]) -> Table:
-    header = ("comparison", "patients", "AUC, 1 mm soft", "AUC, the other", "loss of AUC")
+    header = ("comparison", "patients", "AUC, thin and soft", "AUC, the other", "loss of AUC")
     rows = tuple(
         (one.name, str(one.patients), written(one.reference), written(one.other), written(one.loss)) for one in scores
     )

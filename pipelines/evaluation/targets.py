@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pipelines.evaluation.location import WITH_ANCHOR, WITHOUT_ANCHOR
 from pipelines.evaluation.patients import PatientPoint
 from pipelines.evaluation.report import ImageScores, MaskScores
-from pipelines.evaluation.statistics import Estimate
+from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
 
 HEADLINE_POINT = "balanced"
 """The operating point that targets speak of."""
+
+
+class Verdict(StrEnum):
+    """What is said of an aim, in the words of the table."""
+
+    MET = "met"
+    FALLS_SHORT = "FALLS SHORT"
+    TOO_FEW = "too few to say"
+    NO_VALUE = "-"
 
 
 @dataclass(frozen=True)
@@ -27,11 +37,16 @@ class Target:
         return f"at {'least' if self.at_least else 'most'} {self.bound:g}"
 
     @property
-    def is_met(self) -> bool | None:
-        """Whether the value (not its interval) reaches the aim; None where there is no value."""
+    def verdict(self) -> Verdict:
+        """Whether the value (not its interval) reaches the aim, where enough patients carry it."""
         value = self.estimate.value
         if value is None:
-            return None
+            return Verdict.NO_VALUE
+        if self.estimate.subjects < LEAST_FOR_A_VERDICT:
+            return Verdict.TOO_FEW
+        return Verdict.MET if self._reaches(value) else Verdict.FALLS_SHORT
+
+    def _reaches(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
 
 

@@ -9,7 +9,9 @@ from pipelines.evaluation.page import write_page
 from pipelines.evaluation.report import evaluation
 from pipelines.evaluation.rows import study_row
 from pipelines.evaluation.run import Plan, run
+from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
 from pipelines.evaluation.tables import MEASURES, sections
+from pipelines.evaluation.targets import Target
 from pipelines.evaluation.worst import worst_first, wrongs
 from tests.support.evaluations import LUMBAR, Told, answer, finding, refusal, write_case
 from vfx_finder.domain.spine import Level
@@ -116,9 +118,29 @@ def test_no_figure_stands_without_its_n(results) -> None:
     assert all(re.search(r" n \d+$", cell) for cell in estimates)
 
 
-def test_a_target_is_met_or_falls_short_by_its_value(results) -> None:
+def estimate(value: float | None, subjects: int) -> Estimate:
+    return Estimate(value, None, None, 40, subjects)
+
+
+@pytest.mark.parametrize(
+    ("value", "subjects", "words"),
+    [
+        (0.97, LEAST_FOR_A_VERDICT, "met"),
+        (0.94, LEAST_FOR_A_VERDICT, "FALLS SHORT"),
+        (1.0, LEAST_FOR_A_VERDICT - 1, "too few to say"),
+        (0.0, 1, "too few to say"),
+        (None, 0, "-"),
+    ],
+)
+def test_a_target_is_met_or_falls_short_only_on_enough_patients(value: float | None, subjects: int, words: str) -> None:
+    assert Target("sensitivity", estimate(value, subjects), 0.95).verdict == words
+
+
+def test_four_patients_are_too_few_for_any_verdict(results) -> None:
+    """The table still gives value, interval, n and patients; the reader is told from how many on it would judge."""
     (first, *_), *_ = (section.tables for section in sections(evaluation(results)))
-    verdicts = {row[0]: row[3] for row in first.rows}
-    assert verdicts["identification rate, an anchor in view"] == "met"
-    assert verdicts["patients, balanced: sensitivity for grade 2 and above"] == "FALLS SHORT"
-    assert verdicts["patients, balanced: mimics alone called"] == "FALLS SHORT"
+    rows = {row[0]: row for row in first.rows}
+    assert rows["identification rate, an anchor in view"][2:] == ("1", "at least 0.97", "too few to say")
+    assert rows["patients, balanced: mimics alone called"][2:] == ("1", "at most 0.05", "too few to say")
+    assert " [" in rows["patients, balanced: sensitivity for grade 2 and above"][1]
+    assert f"fewer than {LEAST_FOR_A_VERDICT} patients" in first.words

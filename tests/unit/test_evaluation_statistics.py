@@ -124,6 +124,35 @@ def test_no_spread_is_no_interval_and_nothing_is_no_value() -> None:
     assert statistics.share_by_subject(nothing.astype(bool), nothing.astype(bool), []).value is None
 
 
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_wilsons_interval_holds_the_share_and_narrows_with_n(hits: int, count: int) -> None:
+    assume(hits <= count)
+    low, high = statistics.wilson(hits / count, count)
+    assert 0 <= low <= hits / count + 1e-12
+    assert hits / count - 1e-12 <= high <= 1
+    wider_low, wider_high = statistics.wilson(hits / count, max(1, count // 2))
+    assert wider_high - wider_low >= high - low - 1e-12
+
+
+def test_wilsons_interval_of_two_of_three_and_of_ten_of_ten() -> None:
+    """Worked by hand: (2/3 + z2/6 -+ z sqrt(2/27 + z2/36)) / (1 + z2/3). Ten of ten leave a rate of failure of 28 %."""
+    assert statistics.wilson(2 / 3, 3) == pytest.approx((0.2077, 0.9385), abs=1e-4)
+    assert statistics.wilson(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+
+
+def test_a_share_on_two_patients_has_a_wide_interval_and_not_none() -> None:
+    hits = np.array([True, True, True, True, False, True, True])
+    share = statistics.share_by_subject(hits, np.ones(7, bool), ["a"] * 5 + ["b"] * 2)
+    assert (share.n, share.subjects) == (7, 2)
+    assert share.low < 0.3 < share.value < share.high
+
+
+def test_an_area_under_the_curve_rests_on_the_patients_of_the_rarer_kind() -> None:
+    positive = np.array([True] + [False] * 19)
+    subjects = [f"p{at}" for at in range(20)]
+    assert statistics.auc_by_subject(np.arange(20.0), positive, subjects).subjects == 1
+
+
 def graded(subject: str, truth: int, severity: float, grade: int = 0) -> Graded:
     return Graded(subject, Level.L1, truth, grade, severity, severity, 0.0)
 

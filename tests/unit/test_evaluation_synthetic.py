@@ -159,7 +159,7 @@ def test_results_are_split_by_who_and_how(tmp_path: Path) -> None:
 def test_the_same_patients_at_5_mm_show_what_thick_slices_cost(tmp_path: Path) -> None:
     answers: dict[str, Analysis | Exception] = {}
     for patient in range(6):
-        for slice_mm, probability in ((1.0, 0.9), (5.0, 0.9 if patient else 0.001)):
+        for slice_mm, probability in ((1.25, 0.9), (5.0, 0.9 if patient else 0.001)):
             name = f"{patient}-{slice_mm:g}"
             about = {"patient": str(patient), "slice_mm": slice_mm, "kernel": "soft"}
             write_case(tmp_path, name, {**NORMAL, Level.L1: 2}, **about)
@@ -167,6 +167,7 @@ def test_the_same_patients_at_5_mm_show_what_thick_slices_cost(tmp_path: Path) -
     write_case(tmp_path, "alone", NORMAL, slice_mm=5.0, kernel="soft")
     scores, _ = scored(tmp_path, {**answers, "alone": answer(*chain())})
     (thick,) = scores.paired
+    assert thick.name == "5 mm slices against 1.25 mm, soft kernel"
     assert (thick.patients, thick.reference.value) == (6, 1.0)
     assert thick.loss.value == pytest.approx(1 / 6)
     assert thick.loss.low is not None
