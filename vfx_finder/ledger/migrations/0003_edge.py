@@ -751,4 +751,41 @@ class Migration(migrations.Migration):
                 condition=models.Q(("kind__in", ["corrected", "merged", "died", "alive"])), name="change_kind_known"
             ),
         ),
+        migrations.AddField(model_name="case", name="late_seen", field=models.PositiveIntegerField(default=0)),
+        migrations.CreateModel(
+            name="OtherContent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sha256", models.CharField(max_length=64)),
+                ("calling", models.CharField(max_length=64)),
+                ("times", models.PositiveIntegerField(default=0)),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField(null=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="other_contents", to="ledger.case"
+                    ),
+                ),
+                (
+                    "instance",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="other_contents",
+                        to="ledger.storedinstance",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="othercontent",
+            index=models.Index(
+                condition=models.Q(("seen_at__isnull", True)), fields=["case"], name="other_content_unseen"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="othercontent",
+            constraint=models.UniqueConstraint(fields=("instance", "sha256"), name="other_content_once"),
+        ),
     ]

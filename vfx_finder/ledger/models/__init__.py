@@ -1,7 +1,7 @@
 """The tables. Facts that people sign and the audit trail are never changed: the database itself refuses it."""
 
 from vfx_finder.ledger.models.audit import AuditEvent
-from vfx_finder.ledger.models.case import AnalysisRecord, Case, StoredInstance
+from vfx_finder.ledger.models.case import AnalysisRecord, Case, OtherContent, StoredInstance
 from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destination
 from vfx_finder.ledger.models.heartbeat import Heartbeat
 from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
@@ -22,6 +22,7 @@ __all__ = [
     "Destination",
     "Heartbeat",
     "HospitalMessage",
+    "OtherContent",
     "PatientChange",
     "PriorSearch",
     "RadiologyReport",

@@ -48,6 +48,8 @@ class Case(models.Model):
     patient_conflict = models.BooleanField(default=False)
     """Instances of this study name different patients: a person must look."""
     instances_after_review = models.PositiveIntegerField(default=0)
+    late_seen = models.PositiveIntegerField(default=0)
+    """How many of those a person has seen to; the others are an alarm."""
     priority = models.CharField(
         max_length=16, choices=[(p.value, p.value) for p in Priority], default=Priority.NORMAL.value
     )
@@ -116,6 +118,35 @@ class StoredInstance(models.Model):
 
     def __str__(self) -> str:
         return f"instance {self.pk} of study {self.case_id}"
+
+
+class OtherContent(models.Model):
+    """Other bytes that were offered under the UID of a kept instance: told by their digest, how often, and since when.
+
+    The first bytes stay. `seen_at` is set once a person has seen to it; the same bytes again raise no new alarm.
+    """
+
+    case_id: int
+    instance_id: int
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="other_contents")
+    instance = models.ForeignKey(StoredInstance, on_delete=models.PROTECT, related_name="other_contents")
+    sha256 = models.CharField(max_length=64)
+    calling = models.CharField(max_length=64)
+    times = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["case"], condition=Q(seen_at__isnull=True), name="other_content_unseen"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["instance", "sha256"], name="other_content_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"other content {self.pk} of study {self.case_id}"
 
 
 class AnalysisRecord(models.Model):
