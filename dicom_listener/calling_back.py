@@ -2,13 +2,14 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 
 from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
+from vfx_finder.dicom.turns import AssociationEnded, Turns
 from vfx_finder.domain.errors import NotAllowed, Retry
 
 CONNECT_S = 10.0
@@ -43,6 +44,7 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
         ext_neg=[build_role(sop_class, scp_role=True)],
         bind_address=(_own_side(to), 0),
     )
+    association._reactor_checkpoint = Turns(association)
     try:
         if association.is_rejected:
             raise NotAllowed("It refused the association.")
@@ -55,7 +57,8 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
         yield association
     finally:
         if association.is_established:
-            association.release()
+            with suppress(AssociationEnded):
+                association.release()
 
 
 def _own_side(to: Callback) -> str:

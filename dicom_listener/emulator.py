@@ -4,9 +4,8 @@ Used by the demo and the tests; nothing in it knows how this listener works.
 """
 
 import socket
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from vfx_finder.dicom.turns import AssociationEnded, Turns
 from vfx_finder.domain.errors import NotAllowed, Retry, Unreadable
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # a file goes out byte for byte, it is not decoded and encoded again
@@ -110,31 +110,6 @@ def echo(address: Address) -> bool:
         return bool(association.send_c_echo().get("Status") == SUCCESS)
 
 
-class _Checkpoint(threading.Event):
-    """Where pynetdicom's own thread of an association is stopped while this one talks.
-
-    pynetdicom looks whether its thread is stopped by a flag that is raised a moment too early; in that moment the
-    thread can still take an answer that comes very fast, and whoever waits for it waits in vain (seen once in a
-    thousand images). Here the thread itself says that it has arrived.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._arrived = threading.Event()
-        self.set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self.is_set():
-            self._arrived.set()
-        return super().wait(timeout)
-
-    def hold(self) -> None:
-        """Return when the thread has stopped; `set` lets it go on."""
-        self._arrived.clear()
-        self.clear()
-        self._arrived.wait(1)
-
-
 @contextmanager
 def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Association]:
     """An open association with these contexts proposed, released at the end of the block."""
@@ -158,12 +133,13 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     # A peer that takes none of the contexts still lets us in; each image then says so.
     if not association.is_established and not association.rejected_contexts:
         raise Retry("The receiver did not answer.")
-    association._reactor_checkpoint = _Checkpoint()
+    association._reactor_checkpoint = Turns(association)
     try:
         yield association
     finally:
         if association.is_established:
-            association.release()
+            with suppress(AssociationEnded):
+                association.release()
 
 
 def images_under(path: Path) -> list[Path]:
@@ -226,11 +202,9 @@ def _store(association: Association, parcel: _Parcel) -> Sent:
         return Sent(parcel.SOPInstanceUID, None, "The receiver does not take this kind of image.")
     if not association.is_established:
         return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
-    if isinstance(association._reactor_checkpoint, _Checkpoint):
-        association._reactor_checkpoint.hold()
     try:
         answer = association.send_c_store(parcel.path)
-    except RuntimeError:  # the peer went while the thread was being stopped
+    except RuntimeError:  # the peer went meanwhile
         return Sent(parcel.SOPInstanceUID, None, "The association is closed.")
     if "Status" not in answer:
         return Sent(parcel.SOPInstanceUID, None, "No answer came.")

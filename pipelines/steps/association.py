@@ -4,7 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
@@ -13,6 +13,7 @@ from pynetdicom.presentation import PresentationContext
 
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.line import Line, cut_after, own_side, reason_of
+from vfx_finder.dicom.turns import AssociationEnded, Turns
 from vfx_finder.domain.delivery import PeerAway
 
 MAX_PDU_BYTES = 131_072
@@ -31,7 +32,8 @@ def associated(
 ) -> Iterator[Association]:
     """An open association, released at the end of the block; it may have no accepted context.
 
-    Raises `PeerAway`, with the reason in words, where there is none to be had.
+    Raises `PeerAway`, with the reason in words, where there is none to be had, and where the block asks something of
+    one that the archive has ended.
     """
     began = time.monotonic()
     association = _open(peer, contexts, (handlers, roles))
@@ -42,12 +44,15 @@ def associated(
     if _failed(association):
         _hang_up(association)
         raise PeerAway(_why_not_let_in(association, peer))
+    association._reactor_checkpoint = Turns(association)
     try:
         yield association
-    finally:
+    except RuntimeError:
         if association.is_established:
-            with cut_after(peer.patience.connect_s + GRACE_S, connection_of(association)):
-                association.release()
+            raise
+        raise PeerAway("The archive ended the association.") from None
+    finally:
+        _release(association, peer)
         _hang_up(association)
 
 
@@ -58,6 +63,12 @@ def _failed(association: Association) -> bool:
 
 def _hung_up_on(association: Association) -> bool:
     return _failed(association) and not association.is_rejected
+
+
+def _release(association: Association, peer: Peer) -> None:
+    if association.is_established:
+        with cut_after(peer.patience.connect_s + GRACE_S, connection_of(association)), suppress(AssociationEnded):
+            association.release()
 
 
 def connection_of(association: Association) -> Line:
