@@ -1,6 +1,7 @@
 """An association that the listener opens itself, to tell a peer what it asked for: in the role of the provider."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pynetdicom.association import Association
 
 from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from vfx_finder.dicom.turns import AssociationEnded, Turns
-from vfx_finder.domain.errors import NotAllowed, Retry
+from vfx_finder.domain.errors import NotAllowed, Retry, VfxError
 
 CONNECT_S = 10.0
 ANSWER_S = 30.0
@@ -18,12 +19,13 @@ ANSWER_S = 30.0
 
 @dataclass(frozen=True)
 class Callback:
-    """Whom to call: address, its AE title and ours."""
+    """Whom to call: address, its AE title and ours; `tls` for a peer that is spoken to by TLS, otherwise None."""
 
     host: str
     port: int
     called: str
     calling: str
+    tls: ssl.SSLContext | None = None
 
 
 @contextmanager
@@ -43,22 +45,27 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
         ae_title=to.called,
         ext_neg=[build_role(sop_class, scp_role=True)],
         bind_address=(_own_side(to), 0),
+        tls_args=(to.tls, to.host) if to.tls else None,
     )
     association._reactor_checkpoint = Turns(association)
     try:
         if association.is_rejected:
             raise NotAllowed("It refused the association.")
         if not association.is_established:
-            raise (
-                Retry("It did not answer the call.")
-                if not association.rejected_contexts
-                else NotAllowed("It does not take storage commitment results.")
-            )
+            raise _not_let_in(association, to)
         yield association
     finally:
         if association.is_established:
             with suppress(AssociationEnded):
                 association.release()
+
+
+def _not_let_in(association: Association, to: Callback) -> VfxError:
+    if association.rejected_contexts:
+        return NotAllowed("It does not take storage commitment results.")
+    if to.tls:
+        return Retry("It did not answer the call by TLS: it may speak none, or one side rejects the certificate.")
+    return Retry("It did not answer the call.")
 
 
 def _own_side(to: Callback) -> str:

@@ -1,8 +1,9 @@
 """Storage commitment as its provider (DICOM PS3.4 annex J): a peer asks, is answered at once, and told the result.
 
 The result goes back on the peer's own association where that is still open after a moment, otherwise by an association
-to the host that asked and the port that an operator has set for that sender. What cannot be told is tried again, in
-this process or another, until the peer has heard it.
+to the host that asked and the port that an operator has set for that sender: by TLS where senders have to use it, or as
+the destination says that is the same peer. What cannot be told is tried again, in this process or another, until the
+peer has heard it.
 """
 
 import threading
@@ -22,6 +23,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from dicom_listener.calling_back import Callback, call_back
+from dicom_listener.tls import Calling
 from vfx_finder.actions import commitment
 from vfx_finder.actions.commitment import Claimed, Peer
 from vfx_finder.dicom.commitment import asked_of, report
@@ -74,12 +76,14 @@ class Question:
 class Desk:
     """Where requests are laid down by associations and taken up by the threads that answer them.
 
-    `ae_title` is our own. `hang_up` is called where a thread ends that has used the database.
+    `ae_title` is our own. `hang_up` is called where a thread ends that has used the database. `tls`: how peers are
+    called by TLS, and whether they usually are.
     """
 
     spool: Spool
     ae_title: str
     hang_up: Callable[[], object] = lambda: None
+    tls: Calling = field(default_factory=Calling)
     _questions: list[Question] = field(default_factory=list)
     _busy: set[str] = field(default_factory=set)
     _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
@@ -160,7 +164,7 @@ class Desk:
             return
         problem = _told_on(link, result)
         if problem and claimed.port is not None:
-            problem = self._told_anew(claimed.peer, claimed.port, result)
+            problem = self._told_anew(claimed, claimed.port, result)
         elif problem:
             problem += " Its own port is not set (Network, Sources)."
         if problem:
@@ -172,10 +176,13 @@ class Desk:
             "commitment-told", calling=claimed.peer.calling, committed=len(result.committed), failed=len(result.failed)
         )
 
-    def _told_anew(self, peer: Peer, port: int, result: Report) -> str:
+    def _told_anew(self, claimed: Claimed, port: int, result: Report) -> str:
         """What went wrong on an association of our own, empty where the peer answered with success."""
-        to = Callback(peer.host, port, peer.calling, self.ae_title)
+        peer = claimed.peer
+        by_tls = self.tls.usually if claimed.by_tls is None else claimed.by_tls
         try:
+            context = self.tls.context() if by_tls else None
+            to = Callback(peer.host, port, peer.calling, self.ae_title, context)
             with call_back(to, StorageCommitmentPushModel) as link:
                 return _told_on(link, result)
         except VfxError as error:

@@ -18,7 +18,7 @@ from dicom_listener.handlers import handlers_of
 from dicom_listener.refusals import Refusals
 from dicom_listener.rows import Rows, Write, hang_up, reconnecting
 from dicom_listener.server import Around, hearing, opened
-from dicom_listener.tls import Tls, TlsFiles, valid_until
+from dicom_listener.tls import Calling, Tls, TlsFiles, valid_until
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.heartbeat import beating
 from vfx_finder.actions.keeping import Keeper
@@ -69,6 +69,13 @@ def tls_of(settings: Settings) -> Tls | None:
     return Tls(TlsFiles(certificate, key, authorities))
 
 
+def calling_of(settings: Settings) -> Calling:
+    """How this listener calls peers by TLS, as the settings want it. Raises `Broken` as `tls_of` does."""
+    tls = tls_of(settings)
+    authorities = settings.tls_peer_authorities or settings.tls_client_authorities
+    return Calling(tls.files if tls else None, authorities)
+
+
 def door_of(settings: Settings) -> Door:
     """The limits of one listener process."""
     return Door(
@@ -94,7 +101,7 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
     accept = AcceptMemory(reconnecting(lambda: accept_list(settings)))
     accept.look()
     hang_up()  # this thread reads nothing more
-    desk = Desk(spool, settings.ae_title, hang_up)
+    desk = Desk(spool, settings.ae_title, hang_up, calling_of(settings))
     around = Around(
         accept=accept.now,
         refusals=refusals,

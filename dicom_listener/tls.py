@@ -78,6 +78,37 @@ def context_of(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
+@dataclass(frozen=True)
+class Calling:
+    """How a peer is called by TLS: with our own files, if there are any, and authorities that vouch for the peer.
+
+    Without authorities, those of the operating system count. The files are read for every call.
+    """
+
+    files: TlsFiles | None = None
+    authorities: Path | None = None
+
+    @property
+    def usually(self) -> bool:
+        """Whether peers are called by TLS unless something else is known of them: then they have to call us so too."""
+        return self.files is not None
+
+    def context(self) -> ssl.SSLContext:
+        """For one call. DICOM peers go by addresses and AE titles, which no certificate carries.
+
+        Raises `Broken` where our own files cannot be used.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.authorities)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.check_hostname = False
+            if self.files:
+                context.load_cert_chain(self.files.certificate, self.files.key, password="")
+        except (OSError, ValueError) as error:
+            raise Broken(f"Our own TLS files cannot be used: {_words(error)}.") from error
+        return context
+
+
 def valid_until(certificate: Path) -> datetime:
     """When the first certificate of this PEM file expires (RFC 5280 section 4.1.2.5). Raises `Broken`."""
     try:

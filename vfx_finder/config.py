@@ -3,6 +3,7 @@
 import os
 import secrets
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,6 +31,11 @@ def _hours(value: str) -> str:
         return str(Hours.parse(value))
     except WrongState as error:
         raise ValueError(str(error)) from None
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses or networks in their usual spelling. Raises `ValueError` for what is neither."""
+    return tuple(str(ip_network(one, strict=False)) for one in value)
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -103,6 +109,8 @@ class Settings(BaseSettings):
 
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    trusted_proxies: Annotated[Names, AfterValidator(_networks)] = ()
+    """Addresses or networks of reverse proxies that are believed about whose requests they hand on."""
     allowed_hosts: Names = ("localhost", "127.0.0.1", "[::1]")
     secure_cookies: bool = False
     """True behind TLS: cookies are then sent over https only."""

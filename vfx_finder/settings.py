@@ -105,6 +105,7 @@ LOGOUT_REDIRECT_URL = "sign-in"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "vfx_finder.web.caller.address_of"
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "vfx_finder.web.problems.too_many_attempts"
 

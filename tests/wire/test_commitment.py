@@ -1,5 +1,6 @@
 """Storage commitment: a PACS may forget what we have confirmed, so only what is really here is confirmed."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class Pacs:
     heard: list[Proof] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
     answer: int = SUCCESS
+    tls: ssl.SSLContext | None = None
 
     def on_result(self, event: evt.Event) -> tuple[int, None]:
         self.types.append(event.request.EventTypeID)
@@ -67,6 +69,7 @@ class Pacs:
             ae_title="VFXFINDER",
             bind_address=(LOOPBACK, 0),
             evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_result)],
+            tls_args=(self.tls, LOOPBACK) if self.tls else None,
         )
         assert link.is_established
         words = {
@@ -124,12 +127,13 @@ def pacs(spool: Spool, committed_db: None) -> Iterator[Pacs]:
 
 
 @contextmanager
-def own_port(pacs: Pacs, *, takes_roles: bool = True) -> Iterator[int]:
+def own_port(pacs: Pacs, *, takes_roles: bool = True, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """The PACS listens too, for results that come by an association of their own."""
     entity = AE(ae_title="PACS")
     roles = {"scu_role": True, "scp_role": True} if takes_roles else {}
     entity.add_supported_context(StorageCommitmentPushModel, **roles)
-    server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, pacs.on_result)])
+    heard = [(evt.EVT_N_EVENT_REPORT, pacs.on_result)]
+    server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=heard, ssl_context=tls)
     try:
         yield server.server_address[1]
     finally:

@@ -34,6 +34,7 @@ from vfx_finder.web.stow.tally import Tally
 
 pytestmark = pytest.mark.django_db
 
+LOOPBACK = "127.0.0.1"
 OK, ACCEPTED, BAD, UNAUTHORIZED, FORBIDDEN = 200, 202, 400, 401, 403
 NOT_ALLOWED, NOT_ACCEPTABLE, TIMEOUT, CONFLICT, TOO_LARGE, UNSUPPORTED, UNAVAILABLE = 405, 406, 408, 409, 413, 415, 503
 
@@ -189,6 +190,29 @@ def test_a_stolen_token_is_no_use_elsewhere(sender: Sender, token: str) -> None:
     Sender.objects.update(host="10.1.2.0/24")
     assert stow.store([named("elsewhere")], token).status_code == FORBIDDEN
     assert not StoredInstance.objects.exists()
+
+
+def test_behind_a_trusted_proxy_the_senders_place_counts(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy says from where it came; whoever is no trusted proxy says it in vain."""
+    Sender.objects.update(host="10.1.2.0/24")
+    monkeypatch.setattr(settings, "VFX", settings.VFX.model_copy(update={"trusted_proxies": ("127.0.0.1/32",)}))
+
+    def status(name: str, forwarded: str, remote: str = LOOPBACK) -> int:
+        request = RequestFactory().post(
+            stow.ADDRESS,
+            named(name),
+            content_type=stow.DICOM,
+            headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": forwarded},
+            REMOTE_ADDR=remote,
+        )
+        return views.Stow()(request).status_code
+
+    assert status("by proxy", "10.1.2.9") == OK
+    assert status("elsewhere", "192.0.2.1") == FORBIDDEN
+    assert status("invented", "10.1.2.9, 192.0.2.1") == FORBIDDEN
+    assert status("no proxy", "10.1.2.9", remote="192.0.2.1") == FORBIDDEN
+    assert StoredInstance.objects.count() == 1
+    assert set(Refusal.objects.values_list("host", flat=True)) == {"192.0.2.1"}
 
 
 BROKEN = {

@@ -20,9 +20,10 @@ from vfx_finder.domain.commitment import (
     Report,
     pause_after,
 )
+from vfx_finder.domain.delivery import Protocol
 from vfx_finder.domain.errors import Broken, Retry, WrongState
 from vfx_finder.domain.roles import Permission
-from vfx_finder.ledger.models import CommitmentRequest, Sender, StoredInstance
+from vfx_finder.ledger.models import CommitmentRequest, Destination, Sender, StoredInstance
 from vfx_finder.spool import Spool
 
 LEFT_ALONE = timedelta(seconds=10)
@@ -42,13 +43,17 @@ class Peer:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A request in hand. `port`: where the peer itself listens, None where no operator has said so."""
+    """A request in hand. `port`: where the peer itself listens, None where no operator has said so.
+
+    `by_tls`: whether it is spoken to by TLS there; None where nothing but its own calls tells.
+    """
 
     id: int
     asked: Asked
     peer: Peer
     asked_at: datetime
     port: int | None
+    by_tls: bool | None = None
 
 
 def ask(asked: Asked, peer: Peer, actor: Actor, now: datetime) -> int:
@@ -93,7 +98,14 @@ def claim(now: datetime, busy: Iterable[str] = (), request_id: int | None = None
     port = Sender.objects.filter(AETitle=request.calling, enabled=True).values_list("port", flat=True).first()
     references = tuple(Reference(*pair) for pair in request.asked)
     asked = Asked(request.TransactionUID, references)
-    return Claimed(request.pk, asked, Peer(request.calling, request.host), request.asked_at, port)
+    peer = Peer(request.calling, request.host)
+    return Claimed(request.pk, asked, peer, request.asked_at, port, _by_tls(request.calling, port))
+
+
+def _by_tls(calling: str, port: int | None) -> bool | None:
+    """What an operator has set for the destination that this title and port are too."""
+    same = Destination.objects.filter(protocol=Protocol.DICOM.value, AETitle=calling, port=port)
+    return same.values_list("use_tls", flat=True).first()
 
 
 def judge(claimed: Claimed, spool: Spool, now: datetime) -> Report | None:

@@ -22,6 +22,7 @@ from vfx_finder.domain.sender import Refused
 from vfx_finder.domain.study import Instance
 from vfx_finder.ledger.models import Sender
 from vfx_finder.spool import Spool
+from vfx_finder.web.caller import address_of
 from vfx_finder.web.stow import answers
 from vfx_finder.web.stow.incoming import Incoming, TooLarge, TooSlow
 from vfx_finder.web.stow.keep import Delivery, Outcome, keep
@@ -102,7 +103,7 @@ class Stow:
     def _sender(self, request: HttpRequest) -> Sender:
         """Whose token this is, if it comes from that sender's place; otherwise the request is refused and counted."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        host = request.META.get("REMOTE_ADDR", "")
+        host = address_of(request)
         try:
             sender = senders.sender_with(token.strip()) if scheme.lower() == "bearer" else None
         except _DATABASE_AWAY:
@@ -120,7 +121,7 @@ class Stow:
         kept = sum(one.kept for one in outcomes)
         log.info("stow", calling=sender.AETitle, kept=kept, refused=len(outcomes) - kept)
         for refused in {one for one in map(_counted_as, outcomes) if one}:
-            self._tally.note(refused, request.META.get("REMOTE_ADDR", ""), sender.AETitle)
+            self._tally.note(refused, address_of(request), sender.AETitle)
         senders.heard([sender.AETitle], timezone.now())
 
 
