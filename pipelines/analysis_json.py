@@ -15,7 +15,6 @@ from vfx_finder.domain import genant
 from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import (
-    SCALE_ESTIMATED,
     SCHEMA,
     Analysis,
     Deformity,
@@ -23,6 +22,7 @@ from vfx_finder.domain.finding import (
     Loss,
     ModelVersion,
     PatientSummary,
+    millimetres,
 )
 from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
@@ -33,6 +33,7 @@ Document = dict[str, Any]
 NOTICE = "Research software: not for clinical decisions. A radiologist decides."
 
 _VIEW = "view-"
+_FROM_GRADES = ("max_grade", "fracture_count", "spinal_deformity_index")
 
 _STEPS = ("read", "locate", "measure", "total")
 
@@ -46,11 +47,12 @@ def to_document(analysis: Analysis) -> Document:
         "unsuitable": _unsuitable(analysis.unsuitable),
         **_view([finding.vertebra for finding in analysis.findings]),
         "vertebrae": [_vertebra(finding, is_flagged=finding in analysis.flagged) for finding in analysis.findings],
-        "patient": _patient(analysis.patient),
+        "patient": _patient(analysis),
         "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in analysis.models],
         "seconds": {step: float(analysis.seconds.get(step, 0.0)) for step in _STEPS},
         "bone_density": asdict(analysis.bone_density) if analysis.bone_density else None,
         "operating_point": asdict(analysis.operating_point),
+        "cement": [found.vertebra.level.level.value for found in analysis.findings if found.has_cement],
     }
 
 
@@ -82,11 +84,6 @@ def _where(vertebra: Vertebra) -> Document:
     return {"centre_mm": [float(value) for value in vertebra.centre_mm]}
 
 
-def _millimetres(vertebra: Vertebra) -> Heights | None:
-    """Heights where they are true millimetres: a film without a scale has only ratios."""
-    return None if SCALE_ESTIMATED in vertebra.flags else vertebra.heights
-
-
 def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
     vertebra = finding.vertebra
     level = vertebra.level
@@ -96,7 +93,7 @@ def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
         "level_alternatives": {other.value: float(share) for other, share in level.alternatives.items()},
         "level_words": level.words,
         **_where(vertebra),
-        "heights_mm": _heights(_millimetres(vertebra)),
+        "heights_mm": _heights(millimetres(vertebra)),
         "ratios": _ratios(vertebra.heights),
         "loss": _loss(finding.loss),
         "severity": _severity(finding),
@@ -132,15 +129,21 @@ def _severity(finding: Finding) -> float | None:
     return float(genant.severity(finding.vertebra.level.level, finding.loss))
 
 
-def _patient(patient: PatientSummary | None) -> Document | None:
+def _patient(analysis: Analysis) -> Document | None:
+    """The patient's numbers; what is made of grades is null on a film, where nothing has one."""
+    patient = analysis.patient
     if patient is None:
         return None
     return {
-        "max_grade": patient.max_grade,
-        "fracture_count": patient.fracture_count,
-        "spinal_deformity_index": patient.spinal_deformity_index,
+        **{name: None if analysis.is_film else getattr(patient, name) for name in _FROM_GRADES},
         "probability_grade2plus": float(patient.probability_grade2plus),
+        "probability_at_most": genant.MOST_CERTAIN,
     }
+
+
+def _patient_of(row: Document) -> PatientSummary:
+    grades = {name: row[name] or 0 for name in _FROM_GRADES}
+    return PatientSummary(**grades, probability_grade2plus=row["probability_grade2plus"])
 
 
 def _unsuitable(unsuitable: Unsuitable | None) -> Document | None:
@@ -156,7 +159,7 @@ def _analysis(document: Document) -> Analysis:
         modality=document["modality"],
         unsuitable=_read_unsuitable(document["unsuitable"]),
         findings=tuple(_read_finding(row) for row in document["vertebrae"]),
-        patient=PatientSummary(**document["patient"]) if document["patient"] else None,
+        patient=_patient_of(document["patient"]) if document["patient"] else None,
         bone_density=bone_density_of(document.get("bone_density")),
         models=tuple(ModelVersion(**row) for row in document["models"]),
         seconds=dict(document["seconds"]),

@@ -13,7 +13,7 @@ from PIL import Image
 from pipelines.steps.choose import XRAY_MODALITIES
 from pipelines.steps.film_bodies import FilmBody, Reading, StripNetwork, find_bodies
 from pipelines.steps.film_corridor import FilmNetwork
-from pipelines.steps.film_image import FilmImage, is_picture, read_film
+from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import STRONG_SPREAD, judge_film
 from pipelines.steps.film_number import number_film
 from pipelines.steps.film_view import Seen, see
@@ -21,7 +21,7 @@ from pipelines.steps.judge import CUT
 from pipelines.steps.material import METAL
 from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.errors import Unreadable
-from vfx_finder.domain.finding import SCALE_ESTIMATED, Analysis, ModelVersion, SagittalPicture
+from vfx_finder.domain.finding import SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, ModelVersion, SagittalPicture
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import Drawing, Heights, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
@@ -149,7 +149,7 @@ def _nothing(why: Unsuitable) -> Analysis:
 
 def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
     bodies, numbering = read.bodies, number_film(read, seen)
-    about = (RESEARCH, f"view-{_view(bodies)}", *((SCALE_ESTIMATED,) if seen.estimated else ()))
+    about = (RESEARCH, f"view-{_view(bodies)}", *_scale(film, seen))
     small = min(1.0, PICTURE_ROWS / max(seen.picture.shape))
     vertebrae = [
         _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
@@ -166,6 +166,13 @@ def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
         seconds={},
         picture=_picture(seen, small),
     )
+
+
+def _scale(film: FilmImage, seen: Seen) -> tuple[str, ...]:
+    """Why the heights are not told in mm; nothing where the header gives the scale at the patient."""
+    if seen.estimated:
+        return (SCALE_ESTIMATED,)
+    return () if film.scale_words in SURE_SCALES else (SCALE_AT_DETECTOR,)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _BROKEN: tuple[type[Exception], ...] = (
     Image.DecompressionBombError,
 )
 _LEAST_MM, _MOST_MM = 0.04, 1.2
+CALIBRATED, MAGNIFIED = "calibrated pixel spacing", "detector pixel spacing and magnification"
+SURE_SCALES = frozenset({CALIBRATED, MAGNIFIED})
+"""How a scale is known that holds at the patient; every other one is that of the detector, or not known."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def scale_of(dataset: Dataset) -> tuple[float | None, str]:
     detector, which is 5 to 30 % too large for the patient.
     """
     if text(dataset, "PixelSpacingCalibrationType") and (spacing := _spacing(dataset, "PixelSpacing")):
-        return spacing, "calibrated pixel spacing"
+        return spacing, CALIBRATED
     imager = _spacing(dataset, "ImagerPixelSpacing")
     if imager is None:
         plain = _spacing(dataset, "PixelSpacing")
@@ -111,7 +114,7 @@ def scale_of(dataset: Dataset) -> tuple[float | None, str]:
     if magnified is None and to_detector and to_patient:
         magnified = to_detector / to_patient
     if magnified is not None and 1.0 <= magnified <= 2.0:
-        return imager / magnified, "detector pixel spacing and magnification"
+        return imager / magnified, MAGNIFIED
     return imager, "detector pixel spacing, magnification unknown"
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.steps.lettering import drawable, letters, wrapped
 from vfx_finder.dicom.result import Result
-from vfx_finder.domain.finding import SCALE_ESTIMATED, SagittalPicture
+from vfx_finder.domain.finding import SagittalPicture, millimetres
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Point
@@ -79,7 +79,7 @@ def _overview(result: Result, picture: SagittalPicture, grey: Image.Image) -> Im
     pen = _Pen(draw, (round(left), top), scale)
     for mark in drawn.marks:
         _draw_mark(pen, mark, result.vertebrae[mark.index], em)
-    if not any(SCALE_ESTIMATED in one.vertebra.flags for one in result.analysis.findings):
+    if all(millimetres(one.vertebra) == one.vertebra.heights for one in result.analysis.findings):
         _draw_scale(pen, picture)
     _draw_table(draw, rows, (int(table_at), top))
     return page
@@ -169,7 +169,7 @@ def _draw_scale(pen: _Pen, picture: SagittalPicture) -> None:
 
 def _head(result: Result, width: int) -> list[tuple[str, bool]]:
     """Who stands behind it, the result, what is doubtful about the numbering, and that it is research."""
-    said = [(f"{result.status_words}. {headline(result.vertebrae)}", True)]
+    said = [(f"{result.status_words}. {headline(result.analysis, result.vertebrae)}", True)]
     if result.review is None:
         said += [(words, False) for words in numbering_remarks([one.vertebra for one in result.analysis.findings])]
     said.append((RESEARCH_ONLY, False))

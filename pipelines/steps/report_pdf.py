@@ -60,7 +60,7 @@ def _first_page(result: Result, words: str) -> list[Flowable]:
         Spacer(1, 3 * mm),
         _whose(result),
         _said("Result", _PART),
-        _said(headline(result.vertebrae), _STRONG),
+        _said(headline(result.analysis, result.vertebrae), _STRONG),
         *(_said(line) for line in _about(result)),
     ]
     if words:
@@ -99,6 +99,8 @@ def _about(result: Result) -> list[str]:
     """The patient's numbers, and what is doubtful about the levels while nobody has signed them."""
     total = sums(result.vertebrae)
     counted = f"Highest Genant grade {total.max_grade}, spinal deformity index {total.spinal_deformity_index}."
+    if total.max_grade is None:
+        counted = "Without a grade: none was given."
     if result.review:
         return [counted]
     return [counted, *numbering_remarks([one.vertebra for one in result.analysis.findings])]

@@ -121,7 +121,8 @@ class _Workbench:
         review = self.result.review
         if review is None:
             return ""
-        return report_text(outcome(review), eligibility(_age(self.result.source)))
+        reached, eligible = outcome(review), eligibility(_age(self.result.source))
+        return report_text(reached, eligible, is_film=self.result.analysis.is_film)
 
 
 def _if_any(dataset: Dataset | None) -> list[Dataset]:

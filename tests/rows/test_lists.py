@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from tests.support import busy_day
+from tests.support import busy_day, spines
 from vfx_finder.accounts.models import User
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR
 from vfx_finder.domain.roles import Role
+from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.models import Case, Referral
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +60,35 @@ def test_the_worklist_is_most_severe_first(day: dict[Role, Client]) -> None:
     assert "ABBOTT" not in words
     assert "T8 grade 1, T12 grade 2, L1 grade 3" in words
     assert "age ?" in words
+
+
+def test_a_radiograph_is_listed_as_one_and_never_as_grade_0(day: dict[Role, Client]) -> None:
+    """Films stay switched off; should one come, no list says of it that there is no fracture."""
+    who = busy_day.Somebody(41, "LINDQVIST^KARIN", "F", "19470417", "XR lumbar spine", "DX")
+    case = busy_day.analysed(who, datetime.now(UTC), spines.film({Level.T12: (FILM_SUSPECTED, SCALE_AT_DETECTOR)}))
+    words = text(day[Role.RADIOLOGIST], "worklist")
+    line = words[words.index("LINDQVIST") :]
+    assert "On a radiograph, not graded: T12" in line
+    assert "no fracture" not in line
+    page = text(day[Role.RADIOLOGIST], "study", case.pk)
+    assert "This is a radiograph (X-ray): a projection, read by a model that is an experiment." in page
+    assert "Not ready to sign. T12: suspected on this radiograph" in page
+    assert "scale at the detector, no mm" in page
+    assert "a 2" not in page
+
+
+def test_cement_stands_above_the_vertebrae_and_lists_no_study(day: dict[Role, Client]) -> None:
+    who = busy_day.Somebody(42, "AMARAL^RUI", "M", "19500811")
+    case = busy_day.analysed(who, datetime.now(UTC), spines.cemented({}))
+    page = text(day[Role.RADIOLOGIST], "study", case.pk)
+    assert "Cement in L1, as after a treated fracture: not graded. Software lists no study for cement alone" in page
+    assert "AMARAL" not in text(day[Role.RADIOLOGIST], "worklist")
+
+
+def test_the_worklist_says_how_the_probability_is_made_and_where_it_stops(day: dict[Role, Client]) -> None:
+    assert "it stops at 99 %, because no measurement of this software supports more" in text(
+        day[Role.RADIOLOGIST], "worklist"
+    )
 
 
 @pytest.mark.parametrize(("role", "page"), [(Role.RADIOLOGIST, "worklist"), (Role.OPERATOR, "system-health")])

@@ -9,6 +9,7 @@ from vfx_finder.accounts.models import User
 from vfx_finder.actions import analysis, intake, referral, review
 from vfx_finder.actions.analysis import Failure
 from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.referral import NotForFlsReason
 from vfx_finder.domain.review import Review
@@ -126,8 +127,13 @@ def fill(staff: Mapping[Role, User], now: datetime | None = None) -> None:
 
 def flagged(who: Somebody, at: datetime, grades: Mapping[Level, int], unsure: Level | None = None) -> Case:
     """A study received at this moment and analysed with these grades."""
+    return analysed(who, at, spines.analysis(grades, unsure))
+
+
+def analysed(who: Somebody, at: datetime, found: Analysis) -> Case:
+    """A study received at this moment, with this analysis a minute later."""
     case = received(who, at, settled=True)
-    analysis.record(case.pk, case.generation, spines.analysis(grades, unsure), at + timedelta(seconds=71))
+    analysis.record(case.pk, case.generation, found, at + timedelta(seconds=71))
     case.refresh_from_db()
     return case
 

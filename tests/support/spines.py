@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -37,6 +37,34 @@ LOWEST_OF_GRADE = {0: 0.95, 1: 0.77, 2: 0.68, 3: 0.52}
 PROBABILITY_OF_GRADE = {0: 0.01, 1: 0.22, 2: 0.91, 3: 0.99}
 ASSESSED_SHAPE = {1: Deformity.WEDGE, 2: Deformity.WEDGE, 3: Deformity.CRUSH}
 MODEL = ModelVersion("ct_spine", "0.1.0", "0" * 64)
+
+
+def film(flags: Mapping[Level, tuple[str, ...]]) -> Analysis:
+    """The analysis of a radiograph: these flags by level, every vertebra measured and none graded."""
+    found = analysis({})
+    findings = [
+        replace(
+            one,
+            grade=None,
+            unsuitable=Unsuitable(Reason.FILM_NOT_GRADED, "Films are not graded (research); nothing seen."),
+            vertebra=replace(one.vertebra, flags=flags.get(one.vertebra.level.level, ())),
+        )
+        for one in found.findings
+    ]
+    return replace(found, modality="DX", findings=tuple(findings))
+
+
+def cemented(grades: Mapping[Level, int]) -> Analysis:
+    """A CT with these grades, and with cement in L1, which therefore has none."""
+    found = analysis(grades)
+    why = Unsuitable(Reason.CEMENT, "L1 is filled with cement, as after a treated fracture.")
+    findings = [
+        replace(one, grade=None, loss=None, deformity=None, probability_grade2plus=None, unsuitable=why)
+        if one.vertebra.level.level is Level.L1
+        else one
+        for one in found.findings
+    ]
+    return replace(found, findings=tuple(findings))
 
 
 @dataclass(frozen=True)

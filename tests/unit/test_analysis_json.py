@@ -26,7 +26,8 @@ EXAMPLE = """
    "ratios": {"min_max": 0.72, "anterior_posterior": 0.72, "middle_posterior": 0.80},
    "loss": {"own": 0.25, "expected": 0.22}, "severity": 0.27399999999999997, "grade": 2, "deformity": "wedge",
    "probability_grade2plus": 0.93, "flagged": true, "flags": ["cut-by-field-of-view"], "unsuitable": null}],
- "patient": {"max_grade": 2, "fracture_count": 1, "spinal_deformity_index": 2, "probability_grade2plus": 0.95},
+ "patient": {"max_grade": 2, "fracture_count": 1, "spinal_deformity_index": 2, "probability_grade2plus": 0.95,
+ "probability_at_most": 0.99},
  "models": [{"name": "ct_spine", "version": "0.1.0", "sha256": "..."}],
  "seconds": {"read": 0.0, "locate": 0.0, "measure": 0.0, "total": 0.0},
  "bone_density": {
@@ -34,7 +35,8 @@ EXAMPLE = """
      "left_out": 0.04},
    "exposure": {"kvp": 120.0, "contrast": "unknown"}, "passed_over": [{"level": "L1", "why": "fractured"}]},
  "operating_point": {"name": "balanced", "threshold": 0.5, "mimics_count_fully": false, "measured":
-   {"threshold": 0.5, "sensitivity": 0.95, "specificity": 0.8, "n": 400, "on": "synthetic patients"}}}
+   {"threshold": 0.5, "sensitivity": 0.95, "specificity": 0.8, "n": 400, "on": "synthetic patients"}},
+ "cement": []}
 """
 
 shares = st.floats(0, 1)
@@ -73,7 +75,7 @@ patients = st.builds(PatientSummary, st.integers(0, 3), st.integers(0, 17), st.i
 seconds = st.fixed_dictionaries(dict.fromkeys(("read", "locate", "measure", "total"), st.floats(0, 100)))
 analyses = st.builds(
     Analysis,
-    modality=st.sampled_from(["CT", "CR", "MR", ""]),
+    modality=st.sampled_from(["CT", "MR", ""]),
     unsuitable=unsuitables,
     findings=st.lists(findings, max_size=3).map(tuple),
     patient=st.none() | patients,
@@ -98,7 +100,7 @@ def test_the_agreed_example_is_reproduced_key_for_key() -> None:
 
 
 def test_a_document_from_before_density_and_operating_points_is_still_read() -> None:
-    later = {"bone_density", "operating_point", "notice"}
+    later = {"bone_density", "operating_point", "notice", "cement"}
     older = {key: value for key, value in json.loads(EXAMPLE).items() if key not in later}
     assert from_document(older).bone_density is None
     assert from_document(older).operating_point == BALANCED
@@ -121,6 +123,22 @@ def test_what_was_not_measured_is_null_and_never_left_out() -> None:
     assert row["ratios"] == {"min_max": None, "anterior_posterior": None, "middle_posterior": None}
     assert row["loss"] == {"own": None, "expected": None}
     assert row["unsuitable"] == {"reason": "cut-by-field-of-view", "detail": "L1 is only partly in the picture."}
+
+
+def test_a_film_has_no_number_that_is_made_of_grades() -> None:
+    """Grade 0 would say that nothing is broken; nothing on a film is graded."""
+    film = replace(from_document(json.loads(EXAMPLE)), modality="DX", patient=PatientSummary(0, 0, 0, 0.4))
+    told = to_document(film)["patient"]
+    assert [told[name] for name in ("max_grade", "fracture_count", "spinal_deformity_index")] == [None, None, None]
+    assert from_document(to_document(film)) == film
+
+
+def test_levels_with_cement_are_named() -> None:
+    analysis = from_document(json.loads(EXAMPLE))
+    filled = replace(analysis.findings[0], grade=None, unsuitable=Unsuitable(Reason.CEMENT, "L1 is filled."))
+    document = to_document(replace(analysis, findings=(filled,)))
+    assert document["cement"] == ["L1"]
+    assert not document["vertebrae"][0]["flagged"]
 
 
 def test_a_study_not_analysed_says_why_in_the_same_shape() -> None:

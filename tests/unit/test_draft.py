@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import spines
+from vfx_finder.domain.finding import FILM_SUSPECTED
 from vfx_finder.domain.review import Decision, RejectReason
 from vfx_finder.domain.spine import Level
 from vfx_finder.reading.draft import Draft, from_form, proposed
@@ -45,6 +46,35 @@ def test_a_mild_flag_counts_towards_nothing_until_the_reader_confirms_it() -> No
 def test_a_mild_flag_given_another_grade_is_confirmed_by_that() -> None:
     assert from_form(FINDINGS, form(grade_T8="2")).outcome().grades[Level.T8] == 2
     assert Level.T8 not in from_form(FINDINGS, form(grade_T8="1")).outcome().grades
+
+
+FILM = spines.film({Level.T12: (FILM_SUSPECTED,)}).findings
+"""A radiograph on which T12 is suspected; software grades nothing on it."""
+
+
+def test_a_suspicion_on_a_film_is_not_signed_away_by_silence() -> None:
+    """One key press must not put "no vertebral fracture" on record for a film that was listed for a look."""
+    silent = proposed(FILM)
+    assert silent.problems == ("T12: suspected on this radiograph; give it a grade, or reject it.",)
+    assert silent.outcome().fracture_count == 0
+    assert from_form(FILM, form(decision_T12="confirmed")).problems == silent.problems
+
+
+def test_a_reader_grades_what_the_film_left_open() -> None:
+    draft = from_form(FILM, form(grade_T12="2"))
+    assert not draft.problems
+    (decision,) = draft.decisions()
+    assert (decision.level, decision.grade, decision.original_grade) == (Level.T12, 2, None)
+    assert will_sign(draft) == "You sign: vertebral fracture T12 grade 2."
+
+
+@pytest.mark.parametrize("said", [{"decision_T12": "rejected"}, {"grade_T12": "0"}], ids=["rejected", "grade 0"])
+def test_a_suspicion_on_a_film_is_rejected_with_a_reason(said: dict[str, str]) -> None:
+    assert from_form(FILM, form(**said)).problems == ("T12: choose why it is rejected.",)
+    draft = from_form(FILM, form(**said, reason_T12="schmorl-node"))
+    assert not draft.problems
+    (decision,) = draft.decisions()
+    assert (decision.decision, decision.reason, decision.grade) == (Decision.REJECTED, RejectReason.SCHMORL_NODE, 0)
 
 
 def test_the_eye_goes_first_to_the_worst() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from pipelines.steps.film_image import FilmImage, is_picture, position_of, read_film, scale_of
+from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, position_of, read_film, scale_of
 from vfx_finder.domain.study import Reason, Unsuitable
 
 BRIGHT_LEFT = np.tile(np.linspace(255, 0, 300, dtype=np.float32), (400, 1))
@@ -83,6 +83,7 @@ def test_the_scale_is_that_of_the_patient_where_the_header_allows(
     found, said = scale_of(header(**elements))
     assert found == (None if scale is None else pytest.approx(scale))
     assert words in said
+    assert (said in SURE_SCALES) == (words in ("calibrated", "magnification")), "mm are told at the patient alone"
 
 
 def test_the_view_is_told_by_its_tag_before_any_description() -> None:

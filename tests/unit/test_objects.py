@@ -306,6 +306,19 @@ def test_a_radiograph_gets_what_can_be_made_of_it(tmp_path):
     assert "XR unspecified body region" in str(by_kind(made)[Kind.SR][0])
 
 
+def test_a_report_on_a_radiograph_gives_no_number_that_is_made_of_grades(tmp_path):
+    """Grade 0 would read as "no fracture"; software grades nothing on a film."""
+    film = radiograph()
+    series = (SeriesVerdict(str(film.SeriesInstanceUID), "film", 1, None),)
+    analysis = replace(spines.film({Level.T12: FILM_FLAGS}), series=series)
+    made = results.made([write(film, tmp_path)], {Kind.SR, Kind.PDF}, None, analysis)
+    report = by_kind(made)[Kind.SR][0].to_json()
+    assert "Radiograph (X-ray, research): Suspected vertebral fracture: T12." in report
+    assert codes.FRACTURE_COUNT.meaning in report
+    for code in (codes.MAX_GRADE, codes.DEFORMITY_INDEX, codes.PATIENT_PROBABILITY):
+        assert code.meaning not in report
+
+
 def test_readers_of_other_makers_find_the_template(before, tmp_path):
     """highdicom reads the report back as TID 1500 and finds every vertebra's region, site and measurements."""
     path = tmp_path / "report.dcm"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import results, spines
 from tests.support.reviews import confirmed, signed
-from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_ESTIMATED, Analysis
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis
 from vfx_finder.domain.guidance import check_wording
 from vfx_finder.domain.review import Review, VertebraDecision
 from vfx_finder.domain.spine import Level
@@ -34,12 +34,13 @@ def test_before_a_signature_every_finding_is_suspected_and_says_so():
 def test_after_it_the_reader_has_the_last_word():
     """Confirmed, turned down with a reason, and what was not commented on are three different things."""
     review = results.signed()
-    vertebrae = by_level(told(spines.analysis(GRADES | {Level.L3: 1}), review))
+    analysis = spines.analysis(GRADES | {Level.L3: 1})
+    vertebrae = by_level(told(analysis, review))
     assert vertebrae[Level.T12].standing is Standing.CONFIRMED
     assert vertebrae[Level.T8].sentence == "not confirmed as an osteoporotic vertebral fracture: Schmorl node"
     assert vertebrae[Level.L3].standing is Standing.UNDECIDED
     assert "did not comment" in vertebrae[Level.L3].sentence
-    assert headline(tuple(vertebrae.values())) == "Vertebral fractures: grade 2 at T12; grade 3 at L2."
+    assert headline(analysis, tuple(vertebrae.values())) == "Vertebral fractures: grade 2 at T12; grade 3 at L2."
 
 
 def test_a_level_in_doubt_is_never_told_alone():
@@ -47,7 +48,7 @@ def test_a_level_in_doubt_is_never_told_alone():
     analysis = spines.analysis(GRADES, unsure=Level.L2)
     assert by_level(told(analysis, None))[Level.L2].level_words == "L2, or L1 (29 %)"
     assert by_level(told(analysis, None))[Level.L2].short == "L2?"
-    assert "grade 3 at L2, or L1 (29 %)." in headline(told(analysis, None))
+    assert "grade 3 at L2, or L1 (29 %)." in headline(analysis, told(analysis, None))
     assert by_level(told(analysis, results.signed()))[Level.L2].level_words == "L2"
 
 
@@ -74,31 +75,46 @@ def test_what_was_not_graded_says_why():
 
 def film(flags: tuple[str, ...]) -> Analysis:
     """A film: T12 carries these flags, nothing has a grade."""
-    analysis = spines.analysis({})
-    findings = [
-        replace(
-            one,
-            grade=None,
-            unsuitable=Unsuitable(Reason.FILM_NOT_GRADED, "Films are not graded (research); nothing seen."),
-            vertebra=replace(one.vertebra, flags=flags if one.vertebra.level.level is Level.T12 else ()),
-        )
-        for one in analysis.findings
-    ]
-    return replace(analysis, modality="DX", findings=tuple(findings))
+    return spines.film({Level.T12: flags})
 
 
 def test_a_film_suspects_without_a_grade():
     """A suspicion on a film is told as one, with no grade that nobody measured."""
-    vertebrae = by_level(told(film((FILM_SUSPECTED,)), None))
+    analysis = film((FILM_SUSPECTED,))
+    vertebrae = by_level(told(analysis, None))
     assert vertebrae[Level.T12].sentence == "suspected vertebral fracture, not graded (research on films); unconfirmed"
     assert vertebrae[Level.L1].standing is Standing.NOT_GRADED
-    assert headline(tuple(vertebrae.values())) == "Suspected vertebral fracture: T12."
-    assert sums(tuple(vertebrae.values())).fracture_count == 1
+    assert headline(analysis, tuple(vertebrae.values())) == (
+        "Radiograph (X-ray, research): Suspected vertebral fracture: T12."
+    )
+    total = sums(tuple(vertebrae.values()))
+    assert (total.fracture_count, total.max_grade, total.spinal_deformity_index) == (1, None, None)
 
 
-def test_a_film_without_scale_tells_no_millimetres():
-    """Its heights are good for ratios alone."""
-    one = by_level(told(film((FILM_SUSPECTED, SCALE_ESTIMATED)), None))[Level.T12]
+def test_a_film_is_never_told_to_be_without_suspicion():
+    """The model for films is an experiment: what it did not mark may be fractured."""
+    analysis = film(())
+    said = headline(analysis, told(analysis, None))
+    assert said == (
+        "Radiograph (X-ray, research): 12 vertebrae measured on the projection, not graded by software. "
+        "Does not exclude fracture."
+    )
+    assert "suspected" not in said
+
+
+def test_a_suspicion_that_a_signature_passed_over_stays_named():
+    """On a film as on a CT: silence of the reader does not make a finding unsaid."""
+    for analysis in (film((FILM_SUSPECTED,)), spines.analysis({Level.T12: 1})):
+        said = headline(analysis, told(analysis, signed(confirmed(Level.L1, 0))))
+        assert "No vertebral fracture confirmed; found by software, without the radiologist's word: " in said
+        assert "T12" in said
+        assert "suspected" not in said
+
+
+@pytest.mark.parametrize("flag", [SCALE_ESTIMATED, SCALE_AT_DETECTOR])
+def test_a_film_without_a_scale_at_the_patient_tells_no_millimetres(flag: str):
+    """Its heights are good for ratios alone: at the detector everything is 5 to 30 % larger."""
+    one = by_level(told(film((FILM_SUSPECTED, flag)), None))[Level.T12]
     assert one.heights is None
     assert one.loss is not None
 
@@ -121,9 +137,28 @@ def test_a_body_that_is_probably_no_vertebra_has_no_level():
 
 def test_silence_is_never_a_clean_bill():
     """Without a finding the headline says what was looked at, and what that does not mean."""
-    assert headline(told(spines.analysis({}), None)) == (
+    analysis = spines.analysis({})
+    assert headline(analysis, told(analysis, None)) == (
         "No vertebral fracture suspected or confirmed in 12 graded vertebrae. Does not exclude fracture."
     )
+
+
+def test_cement_is_said_in_the_first_line():
+    """A treated fracture has no grade and lists no study, but nobody may read past it."""
+    for grades, result in (({}, "No vertebral fracture suspected"), ({Level.T12: 2}, "Suspected vertebral fracture")):
+        analysis = spines.cemented(grades)
+        said = headline(analysis, told(analysis, None))
+        assert said.startswith(result)
+        assert said.endswith("Cement in L1, as after a treated fracture: not graded.")
+        assert [found.vertebra.level.level for found in analysis.flagged] == list(grades)
+
+
+def test_a_cemented_vertebra_that_a_reader_grades_is_a_fracture():
+    """The reader knows what the software cannot: why the cement is there."""
+    analysis = spines.cemented({})
+    vertebrae = told(analysis, signed(confirmed(Level.L1, 2)))
+    assert by_level(vertebrae)[Level.L1].standing is Standing.CONFIRMED
+    assert headline(analysis, vertebrae) == "Vertebral fracture: grade 2 at L1."
 
 
 def test_the_numbers_count_what_is_told():

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from pipelines.steps.label import UNCERTAIN
 from vfx_finder.domain import genant
-from vfx_finder.domain.finding import Analysis, Finding
+from vfx_finder.domain.finding import Analysis, Finding, millimetres
+from vfx_finder.domain.guidance import cement_words
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Heights
 
@@ -57,7 +58,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
     return (
         level.level.value if level.is_sure else f"{level.level}?",
         f"{level.confidence:.0%}",
-        _millimetres(heights),
+        _millimetres(millimetres(finding.vertebra)),
         f"{heights.min_max:.2f}" if heights else "",
         _severity(finding),
         "" if finding.grade is None else str(finding.grade),
@@ -97,10 +98,17 @@ def _conclusion(analysis: Analysis) -> Text:
     if patient is None:
         return Text("")
     flagged = ", ".join(found.vertebra.level.level for found in analysis.flagged) or "nothing"
+    if analysis.is_film:
+        return Text(
+            f"Radiograph (X-ray), research: measured on the projection, not graded. Please look at: {flagged}. Does "
+            f"not exclude fracture. {analysis.seconds.get('total', 0.0):.1f} s. A radiologist decides."
+        )
+    cement = cement_words([found.vertebra.level.words for found in analysis.findings if found.has_cement])
     return Text(
         f"Highest grade {patient.max_grade}, {patient.fracture_count} of grade 1 or more, spinal deformity index "
-        f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: {patient.probability_grade2plus:.2f}. "
-        f"For a radiologist: {flagged}. {analysis.operating_point.words} "
+        f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: {patient.probability_grade2plus:.2f} "
+        f"(at most {genant.MOST_CERTAIN}: nothing measured supports more). "
+        f"{cement}{' ' if cement else ''}For a radiologist: {flagged}. {analysis.operating_point.words} "
         f"{analysis.seconds.get('total', 0.0):.1f} s. Research software: a radiologist decides."
     )
 

@@ -93,7 +93,7 @@ def _content(result: Result, *, is_3d: bool, words: str) -> MeasurementReport:
 def _statements(result: Result) -> list[str]:
     """What stands above all vertebrae: who stands behind it, the result in a line, and what is doubtful."""
     numbering = [] if result.review else numbering_remarks([found.vertebra for found in result.analysis.findings])
-    return [f"{result.status_words}. {RESEARCH_ONLY}", headline(result.vertebrae), *numbering]
+    return [f"{result.status_words}. {RESEARCH_ONLY}", headline(result.analysis, result.vertebrae), *numbering]
 
 
 def _vertebra(result: Result, index: int, *, is_3d: bool) -> Group:
@@ -163,13 +163,14 @@ def _region(result: Result, index: int) -> ImageRegion3D:
 def _spine(result: Result) -> Group:
     """The patient's numbers."""
     total = sums(result.vertebrae)
-    numbers = [
-        _number(codes.MAX_GRADE, total.max_grade, codes.NO_UNITS),
-        _number(codes.FRACTURE_COUNT, total.fracture_count, codes.NO_UNITS),
-        _number(codes.DEFORMITY_INDEX, total.spinal_deformity_index, codes.NO_UNITS),
-    ]
+    counts = (
+        (codes.MAX_GRADE, total.max_grade),
+        (codes.FRACTURE_COUNT, total.fracture_count),
+        (codes.DEFORMITY_INDEX, total.spinal_deformity_index),
+    )
+    numbers = [_number(code, count, codes.NO_UNITS) for code, count in counts if count is not None]
     patient = result.analysis.patient
-    if patient and not result.review:
+    if patient and not result.review and not result.analysis.is_film:
         numbers.append(_number(codes.PATIENT_PROBABILITY, 100 * patient.probability_grade2plus, codes.PERCENT))
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(result.uid("spine"), "Spine"),

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from vfx_finder.domain.bone_density import BoneDensity
 from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
-from vfx_finder.domain.spine import Vertebra
-from vfx_finder.domain.study import SeriesVerdict, Unsuitable
+from vfx_finder.domain.spine import Heights, Vertebra
+from vfx_finder.domain.study import Modality, Reason, SeriesVerdict, Unsuitable
 
 SCHEMA = "vfx-finder/analysis/1"
 
@@ -15,6 +15,10 @@ FILM_SUSPECTED = "film-suspected"
 
 SCALE_ESTIMATED = "scale-estimated"
 """The flag of a vertebra on a film that does not say its scale: its heights are good for ratios alone."""
+
+SCALE_AT_DETECTOR = "scale-at-detector"
+"""The flag of a vertebra on a film whose scale is known at its detector alone: what is shown is 5 to 30 % larger than
+the patient, so its heights are good for ratios alone."""
 
 
 class Deformity(StrEnum):
@@ -54,6 +58,22 @@ class Finding:
     deformity: Deformity | None
     probability_grade2plus: float | None
     unsuitable: Unsuitable | None = None
+
+    @property
+    def is_suspected(self) -> bool:
+        """Calls for a look: grade 1 or more, or on a film a measured loss, for films are never graded."""
+        return bool(self.grade) or FILM_SUSPECTED in self.vertebra.flags
+
+    @property
+    def has_cement(self) -> bool:
+        """Not graded because the body holds cement, as after a treated fracture."""
+        return self.unsuitable is not None and self.unsuitable.reason is Reason.CEMENT
+
+
+def millimetres(vertebra: Vertebra) -> Heights | None:
+    """The heights where they may be told in mm; None where they were not measured, or a film does not say its scale
+    at the patient."""
+    return None if {SCALE_ESTIMATED, SCALE_AT_DETECTOR} & set(vertebra.flags) else vertebra.heights
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,11 @@ class Analysis:
     bone_density: BoneDensity | None = None
     operating_point: OperatingPoint = BALANCED
     reformat: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_film(self) -> bool:
+        """Of a radiograph: measured on a projection, and never graded."""
+        return self.modality in (Modality.CR, Modality.DX)
 
     @property
     def flagged(self) -> tuple[Finding, ...]:

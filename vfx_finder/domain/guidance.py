@@ -1,7 +1,7 @@
 """What a report must say, what it must not, and what this software may be used for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vfx_finder.domain.finding import Deformity
@@ -52,18 +52,52 @@ class WordingProblem:
     words: str = ""
 
 
-def report_text(outcome: ReviewOutcome, eligible: Eligibility, doubts: Mapping[Level, str] | None = None) -> str:
+def report_text(
+    outcome: ReviewOutcome,
+    eligible: Eligibility,
+    doubts: Mapping[Level, str] | None = None,
+    *,
+    is_film: bool = False,
+) -> str:
     """A draft for the radiologist's report: what was confirmed, where, how severe, and what to do about it.
 
     Follows what RCR and ROS ask of a report (RCR BFCR(21)5 2021, AuditLive): the bones are commented on, the words
     "vertebral fracture", number, level, Genant grade, and a recommendation. It always passes `check_wording`. `doubts`
-    holds, for a level that is not certain, how it is told ("L1, or T12 (31 %)").
+    holds, for a level that is not certain, how it is told ("L1, or T12 (31 %)"). Of a radiograph it says so.
     """
+    film = [_FILM] if is_film else []
     if not outcome.fractures:
-        return _nothing_confirmed(outcome)
+        return "\n".join([*film, _nothing_confirmed(outcome)])
     found = [_line(fracture, (doubts or {}).get(fracture.level, "")) for fracture in outcome.fractures]
-    lines = [_headline(outcome), *found, _advice(outcome, eligible)]
+    lines = [*film, _headline(outcome), *found, _advice(outcome, eligible)]
     return "\n".join([*lines, RESEARCH_ONLY])
+
+
+_FILM = "Read on a radiograph (X-ray): a projection, without grades by software."
+
+
+def cement_words(levels: Sequence[str]) -> str:
+    """That vertebrae hold cement, in a sentence; empty where none does.
+
+    Cement tells of a fracture that was treated, or of a lesion; a body filled with it cannot be graded by its heights.
+    A previous vertebral fracture calls for assessment whenever it happened (NICE NG259 1.4.1 and 1.7.3, 2026).
+    """
+    if not levels:
+        return ""
+    return f"Cement in {', '.join(levels)}, as after a treated fracture: not graded."
+
+
+CEMENT_ADVICE = (
+    "Software lists no study for cement alone and cannot know whether it was put in for an osteoporotic fracture. If "
+    "it was, give the vertebra a grade to sign it as a fracture, or name it in the report."
+)
+"""What stands beside `cement_words` where a radiologist reads."""
+
+PROBABILITY_WORDS = (
+    "The patient's P(\u22652) is that of the most suspected vertebra, raised a little by further ones; it stops at "
+    "99 %, because no measurement of this software supports more certainty."
+)
+"""How the patient's probability is made (`domain.genant.patient_probability`), wherever it is shown."""
 
 
 def _nothing_confirmed(outcome: ReviewOutcome) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_ESTIMATED, Analysis, Deformity, Finding, Loss
-from vfx_finder.domain.guidance import GRADE_WORDS
+from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, millimetres
+from vfx_finder.domain.guidance import GRADE_WORDS, cement_words
 from vfx_finder.domain.mimic import mimics_in
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.review import Decision, Review, VertebraDecision
@@ -41,8 +41,8 @@ class Told:
 
     `level_words` is the level with its alternatives where it is not sure ("L1, or T12 (31 %)"), empty for a body that
     is probably no vertebra. `grade` is None where it has none, on films always until a reader gives one. `heights` are
-    mm, None where a film does not say its scale, `loss` fractions, `probability` that of grade 2 or 3. `why` says why
-    it is rejected or not graded; `remarks` what it resembles.
+    mm, None where a film does not say its scale at the patient, `loss` fractions, `probability` that of grade 2 or 3.
+    `why` says why it is rejected or not graded; `remarks` what it resembles.
     """
 
     level: Level
@@ -116,15 +116,45 @@ def fractures(vertebrae: Sequence[Told]) -> tuple[Told, ...]:
     return tuple(one for one in vertebrae if one.standing.is_fracture)
 
 
-def headline(vertebrae: Sequence[Told]) -> str:
-    """The result in one line; never that a patient is free of fracture."""
+def headline(analysis: Analysis, vertebrae: Sequence[Told]) -> str:
+    """The result in one line; never that a patient is free of fracture.
+
+    A finding on which the radiologist signed no word is named, and so is cement. Of a radiograph it says that it is
+    one, and nothing of what was not suspected: the model for films is an experiment.
+    """
+    film = f"{FILM}: " if analysis.is_film else ""
+    return " ".join(part for part in (f"{film}{_result(analysis, vertebrae)}", _cement(analysis, vertebrae)) if part)
+
+
+FILM = "Radiograph (X-ray, research)"
+"""What stands before every result of a film."""
+
+
+def _result(analysis: Analysis, vertebrae: Sequence[Told]) -> str:
     found = fractures(vertebrae)
-    graded = sum(one.grade is not None for one in vertebrae)
     if not found:
-        return f"No vertebral fracture suspected or confirmed in {graded} graded vertebrae. Does not exclude fracture."
+        return _nothing_found(analysis, vertebrae)
     word = "Suspected vertebral fracture" if found[0].standing is Standing.SUSPECTED else "Vertebral fracture"
     listed = "; ".join(_where(one) for one in found)
     return f"{word}{'s' if len(found) > 1 else ''}: {listed}."
+
+
+def _nothing_found(analysis: Analysis, vertebrae: Sequence[Told]) -> str:
+    graded = sum(one.grade is not None for one in vertebrae)
+    if unsaid := [_where(one) for one in vertebrae if one.standing is Standing.UNDECIDED]:
+        words = "No vertebral fracture confirmed; found by software, without the radiologist's word: "
+        return f"{words}{'; '.join(unsaid)}. Does not exclude fracture."
+    if analysis.is_film:
+        measured = sum(one.loss is not None for one in vertebrae)
+        return f"{measured} vertebrae measured on the projection, not graded by software. Does not exclude fracture."
+    return f"No vertebral fracture suspected or confirmed in {graded} graded vertebrae. Does not exclude fracture."
+
+
+def _cement(analysis: Analysis, vertebrae: Sequence[Told]) -> str:
+    """Which levels hold cement, unless a reader decided about them; `vertebrae` may leave some findings out."""
+    filled = {found.vertebra.centre_mm for found in analysis.findings if found.has_cement}
+    left = [one for one in vertebrae if one.standing is Standing.NOT_GRADED and one.centre_mm in filled]
+    return cement_words([one.level_words or one.level.value for one in left])
 
 
 def _where(one: Told) -> str:
@@ -133,16 +163,19 @@ def _where(one: Told) -> str:
 
 @dataclass(frozen=True)
 class Sums:
-    """The patient's numbers as told: highest grade, number of fractures, spinal deformity index (T4 to L4)."""
+    """The patient's numbers as told: highest grade, number of fractures, spinal deformity index (T4 to L4). What is
+    made of grades is None where no vertebra has one, as on a film."""
 
-    max_grade: int
+    max_grade: int | None
     fracture_count: int
-    spinal_deformity_index: int
+    spinal_deformity_index: int | None
 
 
 def sums(vertebrae: Sequence[Told]) -> Sums:
     """What the suspected, or the confirmed, fractures add up to."""
     grades = [(one.level, one.grade or 0) for one in fractures(vertebrae)]
+    if all(one.grade is None for one in vertebrae):
+        return Sums(None, len(grades), None)
     in_index = sum(grade for level, grade in grades if level in GRADED_LEVELS)
     return Sums(max((grade for _, grade in grades), default=0), len(grades), in_index)
 
@@ -157,7 +190,7 @@ def _told(finding: Finding, vertebra: SeenVertebra, said: VertebraDecision | Non
         standing=standing,
         grade=None if is_none or standing is Standing.NOT_GRADED else vertebra.grade,
         deformity=(said.deformity if said else finding.deformity) if standing.is_fracture else None,
-        heights=None if SCALE_ESTIMATED in found.flags else found.heights,
+        heights=millimetres(found),
         loss=finding.loss,
         probability=finding.probability_grade2plus,
         why=_why(finding, said),
@@ -173,8 +206,7 @@ def _standing(finding: Finding, said: VertebraDecision | None, *, is_signed: boo
             return Standing.REJECTED
         return Standing.CONFIRMED if said.is_fracture else Standing.NO_FRACTURE
     if finding.grade is None:
-        is_suspected = FILM_SUSPECTED in finding.vertebra.flags
-        return _not_yet(is_signed) if is_suspected else Standing.NOT_GRADED
+        return _not_yet(is_signed) if finding.is_suspected else Standing.NOT_GRADED
     if not finding.grade:
         return Standing.NO_FRACTURE
     return _not_yet(is_signed)

@@ -71,9 +71,11 @@ class Result:
     def text(self) -> str:
         """The report in words: as the radiologist signed it, or what the software suspects, and that it is that."""
         if self.review is None:
-            return _unsigned(self.vertebrae)
+            return _unsigned(self.analysis, self.vertebrae)
         signed = f"Signed by {self.review.signed_by}, {self.review.signed_at:%d %b %Y %H:%M %Z}."
-        text = report_text(outcome(self.review), eligibility(self.study.age), _doubts(self.analysis, self.review))
+        reached, eligible = outcome(self.review), eligibility(self.study.age)
+        doubts = _doubts(self.analysis, self.review)
+        text = report_text(reached, eligible, doubts, is_film=self.analysis.is_film)
         return f"{text}\n{signed}"
 
     @property
@@ -82,9 +84,9 @@ class Result:
         return " ".join([PRODUCT, *(f"{model.name} {model.version}" for model in self.analysis.models)])
 
 
-def _unsigned(vertebrae: tuple[Told, ...]) -> str:
+def _unsigned(analysis: Analysis, vertebrae: tuple[Told, ...]) -> str:
     lines = [f"{one.name}: {one.sentence}." for one in fractures(vertebrae)]
-    return "\n".join([UNCONFIRMED, headline(vertebrae), *lines, RESEARCH_ONLY])
+    return "\n".join([UNCONFIRMED, headline(analysis, vertebrae), *lines, RESEARCH_ONLY])
 
 
 def _doubts(analysis: Analysis, review: Review) -> dict[Level, str]:

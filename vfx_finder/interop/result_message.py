@@ -99,7 +99,8 @@ def _said(result: Result) -> Iterator[_Said]:
         (codes.FRACTURE_COUNT, total.fracture_count),
         (codes.DEFORMITY_INDEX, total.spinal_deformity_index),
     ):
-        yield _Said("NM", _coded(code), str(count), status, unit=_coded(codes.NO_UNITS))
+        if count is not None:
+            yield _Said("NM", _coded(code), str(count), status, unit=_coded(codes.NO_UNITS))
     for one in result.vertebrae:
         yield from _of_vertebra(one, status)
 

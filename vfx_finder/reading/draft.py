@@ -34,8 +34,13 @@ class Row:
 
     @property
     def was_flagged(self) -> bool:
-        """The software graded it 1 or more, so it is confirmed or rejected with a reason."""
-        return bool(self.finding.grade)
+        """The software suspects it (grade 1 or more, on a film a loss): it is confirmed, or rejected with a reason."""
+        return self.finding.is_suspected
+
+    @property
+    def is_unanswered(self) -> bool:
+        """A suspicion on a film, where the software gives no grade, that was neither graded nor rejected."""
+        return self.was_flagged and not self.finding.grade and not self.is_fracture and not self.is_rejected
 
     @property
     def is_rejected(self) -> bool:
@@ -74,7 +79,7 @@ class Draft:
     @property
     def problems(self) -> tuple[str, ...]:
         """What must be mended before this can be signed, in words; empty when it can."""
-        return (*_missing_reasons(self.rows), *_doubled_levels(self.rows))
+        return (*_missing_reasons(self.rows), *_unanswered(self.rows), *_doubled_levels(self.rows))
 
     @property
     def fractures(self) -> tuple[Row, ...]:
@@ -120,19 +125,20 @@ class Draft:
         )
 
     def decisions(self) -> tuple[VertebraDecision, ...]:
-        """What is signed: every vertebra that was graded, unless undecided. Call only without `problems`."""
-        return tuple(_decision(row) for row in self.rows if row.grade is not None and row.decision is not None)
+        """What is signed: every vertebra that was graded or rejected. Call only without `problems`."""
+        said = [row for row in self.rows if row.grade is not None or row.is_rejected]
+        return tuple(_decision(row) for row in said if row.decision is not None)
 
 
 def proposed(findings: Sequence[Finding]) -> Draft:
     """The draft as the software proposes it: a flag from `REFERRED_FROM_GRADE` stands until a reader rejects it, a
-    milder one does not stand until a reader confirms it."""
+    milder one, or one without a grade on a film, does not stand until a reader confirms it."""
     return Draft(tuple(_proposed(index, found) for index, found in enumerate(findings)))
 
 
 def _proposed(index: int, found: Finding) -> Row:
-    is_mild = 0 < (found.grade or 0) < REFERRED_FROM_GRADE
-    return Row(index, found, found.vertebra.level.level, found.grade, None if is_mild else Decision.CONFIRMED)
+    is_open = found.is_suspected and (found.grade or 0) < REFERRED_FROM_GRADE
+    return Row(index, found, found.vertebra.level.level, found.grade, None if is_open else Decision.CONFIRMED)
 
 
 def as_it_stands(file: StudyFile) -> Draft:
@@ -198,6 +204,15 @@ def _missing_reasons(rows: Sequence[Row]) -> list[str]:
         if row.reason is RejectReason.OTHER and not row.note
     ]
     return unsaid + wordless
+
+
+def _unanswered(rows: Sequence[Row]) -> list[str]:
+    """A film goes unsigned until each suspicion on it is answered: silence would sign that there is no fracture."""
+    return [
+        f"{row.level}: suspected on this radiograph; give it a grade, or reject it."
+        for row in rows
+        if row.is_unanswered
+    ]
 
 
 def _doubled_levels(rows: Sequence[Row]) -> list[str]:

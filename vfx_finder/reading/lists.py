@@ -1,7 +1,7 @@
 """The lines of the radiologist's two lists."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vfx_finder.domain.referral import Route
@@ -28,6 +28,7 @@ class WaitingRow:
     strip: Strip
     probability: str
     waiting: str
+    is_film: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ def waiting_row(case: Case, grades: Mapping[Level, int], told: Mapping[Level, st
         probability=f"{100 * probability:.0f} %" if probability is not None else "–",
         waiting=elapsed(now - (case.finished_at or now)),
     )
+
+
+def film_row(case: Case, suspected: Sequence[str], now: datetime) -> WaitingRow:
+    """A radiograph that waits to be read: levels that call for a look, neither grade nor probability."""
+    row = waiting_row(case, {}, {}, now)
+    found = f"On a radiograph, not graded: {', '.join(suspected)}"
+    return replace(row, found=found, probability="–", is_film=True)
 
 
 def signed_row(review: SignedReview) -> SignedRow:

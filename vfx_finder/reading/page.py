@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, millimetres
 from vfx_finder.domain.flow import CaseState
-from vfx_finder.domain.guidance import report_text
+from vfx_finder.domain.guidance import CEMENT_ADVICE, cement_words, report_text
 from vfx_finder.domain.mimic import Mimic
 from vfx_finder.domain.numbering import LEVEL_UNCERTAIN, NO_VERTEBRA, numbering_remarks
 from vfx_finder.domain.referral import Eligibility, Route, eligibility, route
-from vfx_finder.domain.review import RejectReason, ReviewOutcome
+from vfx_finder.domain.review import Decision, RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
 from vfx_finder.domain.study import Reason
 from vfx_finder.figures.density import ShownDensity, shown_density
@@ -26,6 +27,10 @@ _FLAG_WORDS: Mapping[str, str] = {
     "cut-by-field-of-view": "cut by field of view",
     "planes-disagree": "planes disagree",
     "thick-slices": "thick slices",
+    FILM_SUSPECTED: "suspected on the radiograph: please look",
+    SCALE_ESTIMATED: "scale estimated, no mm",
+    SCALE_AT_DETECTOR: "scale at the detector, no mm",
+    "research-film": "research",
 } | {mimic.value: mimic.words for mimic in Mimic}
 _WHY_NOT: Mapping[Reason, str] = {
     Reason.CUT_BY_FIELD_OF_VIEW: "Cut by the field of view: not graded",
@@ -99,6 +104,8 @@ class StudyPage:
     figure: Figure | None
     report: str
     numbering: tuple[str, ...]
+    film: str
+    cement: str
     problems: tuple[str, ...]
     will_sign: str
     route: str
@@ -132,14 +139,38 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         density=_density(file, draft),
         reasons=tuple(RejectReason),
         figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
-        report=report_text(reached, eligible, draft.doubts) if state in _WITH_A_REPORT else "",
+        report=_report(file, draft, eligible),
         numbering=numbering_remarks([row.finding.vertebra for row in draft.rows]),
+        film=_ON_A_FILM if _is_film(analysis) else "",
+        cement=_cement(draft),
         problems=draft.problems,
         will_sign=will_sign(draft),
         route=_will_go(reached, eligible),
         may_shift_up=draft.may_shift(-1),
         may_shift_down=draft.may_shift(1),
     )
+
+
+_ON_A_FILM = (
+    "This is a radiograph (X-ray): a projection, read by a model that is an experiment. Nothing on it is graded by "
+    "software, and a vertebra that is not marked may be fractured: read the film."
+)
+
+
+def _is_film(analysis: Analysis | None) -> bool:
+    return analysis is not None and analysis.is_film
+
+
+def _report(file: StudyFile, draft: Draft, eligible: Eligibility) -> str:
+    if CaseState(file.case.state) not in _WITH_A_REPORT:
+        return ""
+    return report_text(draft.outcome(), eligible, draft.doubts, is_film=_is_film(file.analysis))
+
+
+def _cement(draft: Draft) -> str:
+    """Which vertebrae hold cement, while the reader has given them no grade."""
+    words = cement_words([row.level_words for row in draft.rows if row.finding.has_cement and row.grade is None])
+    return f"{words} {CEMENT_ADVICE}" if words else ""
 
 
 def _density(file: StudyFile, draft: Draft) -> ShownDensity | None:
@@ -222,7 +253,7 @@ def marks(draft: Draft) -> tuple[Mark, ...]:
             _drawn_level(row),
             row.grade,
             row.finding.vertebra.drawing,
-            row.finding.vertebra.heights,
+            millimetres(row.finding.vertebra),
             row.is_rejected,
         )
         for row in draft.rows
@@ -250,7 +281,7 @@ def will_sign(draft: Draft) -> str:
 
 def _shown(row: Row, is_worst: bool) -> ShownRow:
     finding, estimate = row.finding, row.finding.vertebra.level
-    heights, loss = finding.vertebra.heights, finding.loss
+    heights, loss = millimetres(finding.vertebra), finding.loss
     probability = finding.probability_grade2plus
     return ShownRow(
         index=row.index,
@@ -273,7 +304,7 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         probability=_percent(probability) if probability is not None else "–",
         was_flagged=row.was_flagged,
         is_rejected=row.is_rejected,
-        is_confirmed=row.was_flagged and row.is_fracture,
+        is_confirmed=row.was_flagged and row.decision is Decision.CONFIRMED,
         is_worst=is_worst,
         reason=row.reason,
         note=row.note,
@@ -295,7 +326,7 @@ def _why_not(row: Row) -> str:
 def _flags(row: Row) -> tuple[str, ...]:
     moved = row.level is not row.finding.vertebra.level.level
     was = (f"was {row.finding.vertebra.level.level}",) if moved else ()
-    ungraded = ("not graded",) if row.grade is None and row.finding.vertebra.heights else ()
+    ungraded = ("not graded",) if row.grade is None and millimetres(row.finding.vertebra) else ()
     return (
         was
         + ungraded

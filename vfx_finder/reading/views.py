@@ -8,9 +8,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import review as signing
 from vfx_finder.domain.errors import WrongState
+from vfx_finder.domain.guidance import PROBABILITY_WORDS
 from vfx_finder.domain.review import Review
+from vfx_finder.domain.study import Modality
 from vfx_finder.figures.people import written_name
 from vfx_finder.ledger import queries
+from vfx_finder.ledger.films import suspected_on_films
 from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
 from vfx_finder.reading.draft import Draft
@@ -26,8 +29,15 @@ def worklist(request: HttpRequest) -> HttpResponse:
     cases = list(queries.worklist())
     shown, now = [case.pk for case in cases], timezone.now()
     grades, told = queries.grades_found(shown), queries.levels_in_doubt(shown)
-    rows = [lists.waiting_row(case, grades.get(case.pk, {}), told.get(case.pk, {}), now) for case in cases]
-    return render(request, "reading/worklist.html", {"rows": rows, "operating_point": queries.operating_point()})
+    films = suspected_on_films(case.pk for case in cases if case.Modality != Modality.CT)
+    rows = [
+        lists.film_row(case, films[case.pk], now)
+        if case.pk in films
+        else lists.waiting_row(case, grades.get(case.pk, {}), told.get(case.pk, {}), now)
+        for case in cases
+    ]
+    about = {"operating_point": queries.operating_point(), "probability_words": PROBABILITY_WORDS}
+    return render(request, "reading/worklist.html", {"rows": rows, **about})
 
 
 @require_safe

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from vfx_finder.domain.age import parse_date
+from vfx_finder.domain.finding import millimetres
 from vfx_finder.domain.flow import REFERRAL_TRANSITIONS, ReferralState
 from vfx_finder.domain.guidance import GRADE_WORDS
 from vfx_finder.domain.referral import CloseReason, Hold, NotForFlsReason
@@ -214,5 +215,5 @@ def _figure(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> Figure
         grade = None if finding.grade is None else 0
         if decision:
             grade = decision.grade if decision.is_fracture else 0
-        marks.append(Mark(index, level, grade, vertebra.drawing, vertebra.heights))
+        marks.append(Mark(index, level, grade, vertebra.drawing, millimetres(vertebra)))
     return figure(analysis.picture.width, analysis.picture.height, marks, _ROWS_OF_TEXT)
