@@ -11,6 +11,7 @@ from vfx_finder.domain.hours import WHOLE_DAY, Hours
 from vfx_finder.domain.routing import (
     LONGEST_GATHERED,
     MORE,
+    PATTERNS,
     Rule,
     Traits,
     Verdict,
@@ -67,11 +68,22 @@ def test_an_unknown_age_fits_no_bound() -> None:
 def test_trying_says_which_rule_decides_and_why_each_other_does_not() -> None:
     found = tried((HEADS, CHILDREN, TRAUMA, NIGHT), Traits(BodyPartExamined="LSPINE", age=70))
     assert [one.decides for one in found] == [False, False, True, False]
-    assert found[0].why_not == ('BodyPartExamined is "LSPINE" and not "*HEAD*"',)
+    assert found[0].why_not == ("body part “LSPINE”, not “*HEAD*”",)
     assert found[1].why_not == ("the age is 70, above 17",)
     assert found[2].why_not == ()
     assert found[3].why_not == ("the rule “trauma first” is asked before it",)
     assert tried((CHILDREN,), Traits())[0].why_not == ("the age is not known",)
+    assert tried((HEADS,), Traits())[0].why_not == ("body part not stated, not “*HEAD*”",)
+    both = tried((HEADS,), Traits(BodyPartExamined="HEAD\\CHEST"))
+    assert both[0].why_not == ("body part “HEAD”, “CHEST”, not “*HEAD*”",)
+
+
+def test_what_people_read_of_a_rule_is_what_its_form_calls_it() -> None:
+    """No Python name and no DICOM keyword where the form has words."""
+    from vfx_finder.web.operations.forms import RuleForm
+
+    labels = {name: field.label.lower() for name, field in RuleForm.base_fields.items() if name in PATTERNS}
+    assert labels == PATTERNS
 
 
 def test_only_a_rule_that_is_certain_keeps_a_study_from_being_asked_for() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 
+from vfx_finder.actions._other_content import note_other_content
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.routing import gathered
@@ -181,11 +182,12 @@ def _compare_duplicates(arrivals: Arrivals, cases: Mapping[str, Case], stored: f
         return
     uids = [one.SOPInstanceUID for one in doubted]
     known = {row.SOPInstanceUID: row for row in StoredInstance.objects.filter(SOPInstanceUID__in=uids)}
-    for one in doubted:
-        row = known.get(one.SOPInstanceUID)
-        if row is not None and row.sha256 != one.sha256:
-            detail: dict[str, str | int | float | bool | None] = {"instance": row.pk, "sha256": one.sha256}
-            tell(arrivals.act, "duplicate-with-other-bytes", cases[one.StudyInstanceUID], detail)
+    differing = [
+        (cases[one.StudyInstanceUID], known[one.SOPInstanceUID], one)
+        for one in doubted
+        if one.SOPInstanceUID in known and known[one.SOPInstanceUID].sha256 != one.sha256
+    ]
+    note_other_content(differing, arrivals.act)
 
 
 def _note(case: Case, sent: Sequence[Instance], stored: frozenset[str], arrivals: Arrivals) -> None:

@@ -11,10 +11,11 @@ from django.db.models import Q
 
 from vfx_finder.actions._trail import Act, note, tell
 from vfx_finder.domain.actor import Actor
-from vfx_finder.domain.delivered import Kind, Stage
-from vfx_finder.domain.delivery import DeliveryState, DestinationFacts, Protocol, kinds_sent, move_delivery
+from vfx_finder.domain.delivered import Stage
+from vfx_finder.domain.delivery import DeliveryState, DestinationFacts, Protocol, move_delivery
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Permission
+from vfx_finder.ledger.lacking import gets_preliminary
 from vfx_finder.ledger.models import AnalysisRecord, DeliveredObject, Delivery, Destination, SignedReview
 
 NOT_GONE = Q(state__in=[DeliveryState.WAITING.value, DeliveryState.DEAD.value])
@@ -30,8 +31,8 @@ def expect_preliminary(record: AnalysisRecord, act: Act, *, flagged: bool) -> in
         state=DeliveryState.SUPERSEDED.value, next_at=None, moved_at=act.now
     )
     wanting = Destination.objects.filter(enabled=True, before_sign_off=True)
-    chosen = [one for one in wanting if _gets_preliminary(one, flagged=flagged)]
-    return _expect(record, None, chosen, act)
+    chosen = [one for one in wanting if gets_preliminary(one, flagged=flagged)]
+    return expect(record, None, chosen, act)
 
 
 def expect_final(signed: SignedReview, act: Act) -> int:
@@ -42,7 +43,7 @@ def expect_final(signed: SignedReview, act: Act) -> int:
     Delivery.objects.filter(NOT_GONE, case_id=signed.case_id, review=None).update(
         state=DeliveryState.SUPERSEDED.value, next_at=None, moved_at=act.now
     )
-    return _expect(signed.analysis, signed, list(Destination.objects.filter(enabled=True)), act)
+    return expect(signed.analysis, signed, list(Destination.objects.filter(enabled=True)), act)
 
 
 def resend(delivery_id: int, actor: Actor, now: datetime) -> Delivery:
@@ -129,14 +130,8 @@ def try_destination(destination_id: int, actor: Actor, now: datetime) -> Destina
     return row
 
 
-def _gets_preliminary(destination: Destination, *, flagged: bool) -> bool:
-    if not Protocol(destination.protocol).carries_objects:
-        return flagged
-    wanted = frozenset(Kind(kind) for kind in destination.kinds)
-    return bool(kinds_sent(wanted, Stage.PRELIMINARY, flagged=flagged))
-
-
-def _expect(record: AnalysisRecord, signed: SignedReview | None, destinations: list[Destination], act: Act) -> int:
+def expect(record: AnalysisRecord, signed: SignedReview | None, destinations: list[Destination], act: Act) -> int:
+    """Ask for this result to be sent to these destinations; returns to how many. In the caller's transaction."""
     stage = Stage.FINAL if signed else Stage.PRELIMINARY
     for destination in destinations:
         Delivery.objects.create(

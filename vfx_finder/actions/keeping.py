@@ -3,14 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from vfx_finder.dicom.headers import Header, read_header
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
-
-log = structlog.get_logger(__name__)
 
 Receive = Callable[[Instance], object]
 """Makes the row of an instance, or takes over to make it; to be tried again by the sender when it raises."""
@@ -35,7 +31,6 @@ def keep_and_record(keeper: Keeper, header: Header, content: bytes, calling: str
     """
     kept = keeper.spool.keep(Uid(header.SOPInstanceUID), content)
     if kept.differs:
-        log.warning("other-bytes-for-a-kept-instance", path=kept.path)
         first = read_header(keeper.spool.path_of(kept.path))
         keeper.receive(first.received(path=kept.path, sha256=kept.sha256, calling=calling))
     # After a difference the ledger hears what was offered, and notes it; it keeps its row of the first.

@@ -12,7 +12,7 @@ from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.roles import Permission
-from vfx_finder.domain.routing import BY_HAND, PULLED, Priority, Rule, Verdict, first_fitting
+from vfx_finder.domain.routing import BY_HAND, PULLED, Priority, Rule, Verdict
 from vfx_finder.domain.study import Reason
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import Case, RoutingRule, SweptStudy
@@ -86,7 +86,7 @@ def analyse_now(case_id: int, actor: Actor, now: datetime) -> Case:
         if was == CaseState.SETTLED:
             ask_no_more(case)
         else:
-            _begin_again(case, now)
+            begin_again(case, now)
         case.priority, case.routed_by = Priority.URGENT, BY_HAND
         case.save()
         tell(act, "analysed-by-hand", case, {"was": was, "generation": case.generation})
@@ -101,7 +101,7 @@ def route(case: Case, act: Act) -> None:
     """
     if case.routed_by == BY_HAND:
         return
-    rule = first_fitting(table.rules(), table.traits(case))
+    rule = table.deciding(case)
     if rule is None:
         case.priority, case.routed_by = _without_rule(case)
         return
@@ -111,6 +111,14 @@ def route(case: Case, act: Act) -> None:
         _leave_out(case, rule, act)
     else:
         case.priority = Priority(rule.verdict)
+
+
+def begin_again(case: Case, now: datetime) -> None:
+    """A finished, unsigned case to be analysed anew: its result emptied, without saving it. Raises `WrongState`."""
+    case.state = move_case(CaseState(case.state), CaseState.SETTLED)
+    case.generation += 1
+    case.forget_result()
+    case.settled_at = now
 
 
 def _leave_out(case: Case, rule: Rule, act: Act) -> None:
@@ -127,13 +135,6 @@ def _without_rule(case: Case) -> tuple[Priority, str]:
     if not wanted:
         return Priority.NORMAL, ""
     return (Priority.NORMAL if None in wanted else Priority.OFF_PEAK), PULLED
-
-
-def _begin_again(case: Case, now: datetime) -> None:
-    case.state = move_case(CaseState(case.state), CaseState.SETTLED)
-    case.generation += 1
-    case.forget_result()
-    case.settled_at = now
 
 
 def _switch(rule_id: int, enabled: bool, actor: Actor, now: datetime) -> None:

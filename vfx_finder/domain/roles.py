@@ -23,6 +23,8 @@ class Permission(StrEnum):
     MOVE_REFERRAL = "move-referral"
     READ_OPERATIONS = "read-operations"
     RETRY_STUDY = "retry-study"
+    SEE_TO = "see-to"
+    """Say what images mean that came after signing, or again with other content."""
     SET_UP_NETWORK = "set-up-network"
     """Senders, destinations, archives, routing rules."""
     RESEND = "resend"
@@ -34,10 +36,16 @@ class Permission(StrEnum):
 
 
 PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
-    Role.RADIOLOGIST: frozenset({Permission.READ_WORKLIST, Permission.SIGN_REVIEW}),
+    Role.RADIOLOGIST: frozenset({Permission.READ_WORKLIST, Permission.SIGN_REVIEW, Permission.SEE_TO}),
     Role.NURSE: frozenset({Permission.READ_QUEUE, Permission.MOVE_REFERRAL}),
     Role.OPERATOR: frozenset(
-        {Permission.READ_OPERATIONS, Permission.RETRY_STUDY, Permission.SET_UP_NETWORK, Permission.RESEND}
+        {
+            Permission.READ_OPERATIONS,
+            Permission.RETRY_STUDY,
+            Permission.SEE_TO,
+            Permission.SET_UP_NETWORK,
+            Permission.RESEND,
+        }
     ),
     Role.SYSTEM: frozenset(
         {Permission.RECEIVE, Permission.RECORD_ANALYSIS, Permission.DELIVER, Permission.HEAR_HOSPITAL}

@@ -55,8 +55,14 @@ class Traits:
     age: int | None = None
 
 
-PATTERNS = ("calling", "Modality", "BodyPartExamined", "StudyDescription", "StationName")
-"""The traits that a rule describes by a pattern."""
+PATTERNS = {
+    "calling": "sent by",
+    "Modality": "modality",
+    "BodyPartExamined": "body part",
+    "StudyDescription": "study description",
+    "StationName": "station name",
+}
+"""The traits that a rule describes by a pattern, and what people call them."""
 
 UNKNOWN_BEFORE_IT_ARRIVES = frozenset({"calling", "BodyPartExamined", "StationName"})
 """What an archive's list of studies does not tell (DICOM PS3.4 section C.6.2.1: no such study level keys)."""
@@ -100,7 +106,7 @@ class Rule:
     def _other_texts(self, study: Traits) -> Iterator[str]:
         for name in PATTERNS:
             if not self._likes(name, study):
-                yield f'{name} is "{getattr(study, name)}" and not "{getattr(self, name)}"'
+                yield f"{PATTERNS[name]} {told(getattr(study, name))}, not “{getattr(self, name)}”"
 
     def _likes(self, name: str, study: Traits) -> bool:
         pattern, values = getattr(self, name), getattr(study, name).split(SEPARATOR)
@@ -147,6 +153,11 @@ def left_out_before_it_arrives(rules: tuple[Rule, ...], study: Traits) -> Rule |
     if first is None or first.asks_for_the_unknown or first.verdict is not Verdict.LEAVE_OUT:
         return None
     return first
+
+
+def told(values: str) -> str:
+    """The values of a trait as a person reads them; a pattern that leaves out must fit all of them."""
+    return ", ".join(f"“{one}”" for one in values.split(SEPARATOR) if one.strip()) or "not stated"
 
 
 def gathered(known: str, value: str) -> str:

@@ -1,10 +1,12 @@
 """The audit trail as a person reads it: when, what, who."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Protocol
 
+from vfx_finder.domain.late import LateAnswer
 from vfx_finder.domain.referral import Route
 from vfx_finder.figures.people import written_date
 
@@ -12,14 +14,17 @@ VERB_WORDS: Mapping[str, str] = {
     "received": "First image received",
     "settled": "All images received; analysis asked for",
     "reopened": "More images arrived; to be analysed again",
-    "duplicate-with-other-bytes": "An image arrived twice with different content; the first was kept",
+    "duplicate-with-other-bytes": "An image came again with other content; the first was kept",
+    "other-content-seen": "Images with other content seen to",
     "patient-conflict": "Images name different patients",
     "routed": "A routing rule fitted",
     "unsuitable": "Not analysed",
     "analysed-by-hand": "Analysis before all others asked for",
     "revived": "Its analysis had been lost and was asked for again",
     "priors-searched": "Earlier studies looked for in an archive",
-    "instance-after-review": "Another image arrived after signing",
+    "analysed-all-the-same": "Analysis asked for against a routing rule",
+    "instance-after-review": "Images arrived after signing",
+    "late-images-seen": "Images after signing seen to",
     "analysed": "Analysed",
     "failed": "Analysis failed",
     "retried": "Analysis asked for again",
@@ -46,6 +51,10 @@ VERB_WORDS: Mapping[str, str] = {
 }
 
 
+_REPEATED = frozenset({"duplicate-with-other-bytes", "instance-after-review"})
+"""What comes image by image: a run of it is one line."""
+
+
 class Told(Protocol):
     """What the story needs of an audit event."""
 
@@ -58,17 +67,41 @@ class Told(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """One event: when, what in words, and by whom."""
+    """One event, or a run of the same ones: when, what in words, by whom; `since` is when a run began."""
 
     at: datetime
     words: str
     who: str
+    since: datetime | None = None
 
 
 def story(events: Iterable[Told]) -> tuple[Line, ...]:
     """Events in words, newest first."""
-    lines = [Line(event.at, _words(event), f"{event.name} ({event.role})") for event in events]
-    return tuple(reversed(lines))
+    runs = [list(run) for _, run in groupby(enumerate(events), key=_run)]
+    return tuple(_line([event for _, event in run]) for run in reversed(runs))
+
+
+def _run(numbered: tuple[int, Told]) -> tuple[object, ...]:
+    """The same for events that are told together."""
+    number, event = numbered
+    return (event.verb, event.name) if event.verb in _REPEATED else (number,)
+
+
+def _line(run: Sequence[Told]) -> Line:
+    first, last = run[0], run[-1]
+    since = None if first.at == last.at else first.at
+    return Line(last.at, _repeated(run) or _words(last), f"{last.name} ({last.role})", since)
+
+
+def _repeated(run: Sequence[Told]) -> str:
+    """What came image by image, counted; empty for anything else."""
+    verb, last = run[-1].verb, run[-1].detail
+    if verb == "instance-after-review":
+        return f"{VERB_WORDS[verb]}: {last.get('count', len(run))} by then"
+    times = sum(int(event.detail.get("count", 1)) for event in run)
+    if verb == "duplicate-with-other-bytes" and times > 1:
+        return f"{times} times an image came again with other content; the first was kept"
+    return ""
 
 
 def _words(event: Told) -> str:
@@ -82,9 +115,19 @@ def _words(event: Told) -> str:
     extra += _since(detail)
     extra += [detail["fields"]] if detail.get("fields") else []
     extra += [written_date(detail["deceased_on"])] if detail.get("deceased_on") else []
+    extra += [f"against “{detail['against']}”"] if detail.get("against") else []
+    extra += _seen_to(event)
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
     return f"{said}: {', '.join(extra)}" if extra else said
+
+
+def _seen_to(event: Told) -> list[str]:
+    if event.verb not in ("late-images-seen", "other-content-seen"):
+        return []
+    count = int(event.detail.get("count", 0))
+    answer = event.detail.get("answer")
+    return [f"{count} {'image' if count == 1 else 'images'}", *([LateAnswer(answer).words] if answer else [])]
 
 
 def _since(detail: Mapping[str, Any]) -> list[str]:

@@ -24,11 +24,13 @@ from vfx_finder.ledger.models import (
     Destination,
     Heartbeat,
     HospitalMessage,
+    OtherContent,
     Refusal,
     Sender,
     StoredInstance,
     Sweep,
 )
+from vfx_finder.ledger.models.case import ANSWERED
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ON_THEIR_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
@@ -77,8 +79,11 @@ def _counted(rows: QuerySet[Case] | QuerySet[AnalysisRecord], column: str) -> di
 
 
 def seconds_to_answer(since: datetime) -> list[float]:
-    """For every study answered since then: seconds from its last instance to its answer, ascending."""
-    ended = Case.objects.filter(finished_at__gte=since).filter(finished_at__gte=F("last_instance_at"))
+    """For every study analysed since then: seconds from its last instance to its answer, ascending.
+
+    One that was left out, or failed, has no answer; nor is one told whose images came after its answer.
+    """
+    ended = Case.objects.filter(ANSWERED, finished_at__gte=since).filter(finished_at__gte=F("last_instance_at"))
     times = ended.values_list("last_instance_at", "finished_at")
     return sorted((finished - last).total_seconds() for last, finished in times)
 
@@ -136,6 +141,7 @@ class Troubles:
     failed: int
     conflicts: int
     late: int
+    other_content: int
     dead_letters: int
     undelivered: int
     oldest_undelivered_at: datetime | None
@@ -154,7 +160,8 @@ def troubles(since: datetime) -> Troubles:
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
         failed=cases.get(CaseState.FAILED.value, 0),
         conflicts=Case.objects.filter(patient_conflict=True).count(),
-        late=Case.objects.filter(instances_after_review__gt=0).count(),
+        late=Case.objects.filter(instances_after_review__gt=F("late_seen")).count(),
+        other_content=OtherContent.objects.filter(seen_at=None).aggregate(n=Count("case", distinct=True))["n"],
         dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),
         undelivered=on_the_way["n"],
         oldest_undelivered_at=on_the_way["oldest"],

@@ -77,8 +77,9 @@ def not_analysed() -> QuerySet[Case]:
 
 
 def late_after_review() -> QuerySet[Case]:
-    """Signed studies for which more instances arrived afterwards: a human decides what that means."""
-    return Case.objects.filter(instances_after_review__gt=0).order_by("-last_instance_at")
+    """Signed studies for which more instances arrived that nobody has seen to: a human decides what that means."""
+    late = Case.objects.filter(instances_after_review__gt=F("late_seen"))
+    return late.annotate(instance_count=Count("instances")).order_by("-last_instance_at")
 
 
 def counts_by_state() -> dict[CaseState, int]:

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from vfx_finder.domain.age import age_at_study
-from vfx_finder.domain.routing import SEPARATOR, Rule, Traits, Tried, Verdict, tried
+from vfx_finder.domain.routing import BY_HAND, SEPARATOR, Rule, Traits, Tried, Verdict, first_fitting, tried
 from vfx_finder.domain.study import Patient
 from vfx_finder.ledger.models import Case, RoutingRule, StoredInstance
 
@@ -29,6 +29,19 @@ def traits(case: Case) -> Traits:
         StationName=case.StationName,
         age=age_at_study(_patient(case), case.StudyDate),
     )
+
+
+def deciding(case: Case) -> Rule | None:
+    """The rule that decides of a received study as the rules stand now; None where none fits."""
+    return first_fitting(rules(), traits(case))
+
+
+def left_out_by(case: Case) -> Rule | None:
+    """The rule that would leave this study out now; None where it would be analysed, also because a person said so."""
+    if case.routed_by == BY_HAND:
+        return None
+    rule = deciding(case)
+    return rule if rule is not None and rule.verdict is Verdict.LEAVE_OUT else None
 
 
 def trial(case_id: int) -> tuple[Tried, ...]:

@@ -110,5 +110,11 @@ def _analysis_on_screen(request: HttpRequest) -> int:
 def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: int = 200) -> HttpResponse:
     order = list(queries.worklist().values_list("pk", flat=True))
     page = page_of(file, chosen, Waiting.around(file.case.pk, order))
-    shown = {"page": page, "radiology": radiology_of(file.case)}
+    shown = {"page": page, "radiology": radiology_of(file.case), "late": _late(file)}
     return render(request, "reading/study.html", shown, status=status)
+
+
+def _late(file: queries.StudyFile) -> dict[str, int]:
+    """How many images came after signing, and how many of them nobody has seen to."""
+    count = file.case.instances_after_review
+    return {"images": count, "unseen": count - file.case.late_seen}

@@ -5,10 +5,15 @@ from django.db.models import F, Q
 
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.routing import Priority
+from vfx_finder.domain.study import Reason
 
 GRADES = Q(max_grade__gte=0) & Q(max_grade__lte=3)
 RECEIVING = Q(state=CaseState.RECEIVING.value)
 NOT_ANALYSED = Q(state__in=[CaseState.UNSUITABLE.value, CaseState.FAILED.value])
+NEVER_LOOKED_AT = (Reason.LEFT_OUT.value, Reason.PATIENT_CONFLICT.value)
+"""Reasons that were known before anything was analysed."""
+ANSWERED = Q(finished_at__isnull=False) & ~Q(state=CaseState.FAILED.value) & ~Q(reason__in=NEVER_LOOKED_AT)
+"""The analysis came to an end, whatever it said."""
 TO_REVIEW = Q(state__in=[CaseState.AWAITING_REVIEW.value, CaseState.REVIEWED.value])
 
 
@@ -93,6 +98,14 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return f"study {self.pk} ({self.state})"
+
+    @property
+    def seconds_to_answer(self) -> float | None:
+        """From the last image to the answer; None where there is no answer, or images came after it."""
+        looked_at = self.state != CaseState.FAILED and self.reason not in NEVER_LOOKED_AT
+        if self.finished_at is None or not looked_at or self.finished_at < self.last_instance_at:
+            return None
+        return float((self.finished_at - self.last_instance_at).total_seconds())
 
     def forget_result(self) -> None:
         """Empty what an earlier analysis said; its record stays in `analyses`."""

@@ -10,6 +10,7 @@ from vfx_finder.web.operations import (
     not_analysed,
     overview,
     rules,
+    seeing_to,
     sources,
     studies,
 )
@@ -24,6 +25,10 @@ ADDRESSES = [
     path("operations/studies/<int:case_id>/settle", studies.settle, name="operations-settle"),
     path("operations/studies/<int:case_id>/now", studies.analyse_now, name="operations-now"),
     path("operations/studies/<int:case_id>/rules", rules.trial, name="rules-trial"),
+    path("operations/studies/<int:case_id>/all-the-same", studies.analyse_all_the_same, name="operations-all-the-same"),
+    path("operations/studies/<int:case_id>/send", studies.send, name="operations-send"),
+    path("operations/studies/<int:case_id>/late-images", seeing_to.late_images, name="late-images-seen"),
+    path("operations/studies/<int:case_id>/other-content", seeing_to.other_content, name="other-content-seen"),
     path("operations/not-analysed", not_analysed.not_analysed, name="not-analysed"),
     path("operations/not-analysed/retry", not_analysed.retry_all, name="operations-retry-all"),
     path("operations/sources", sources.sources, name="sources"),

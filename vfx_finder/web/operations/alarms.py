@@ -19,7 +19,7 @@ ROOM_FOR_A_BUSY_DAY = 20 * 10**9
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing that is wrong: how bad ("bad" stops patients' studies, "ask" wants a look), and the page to open."""
+    """One thing that is wrong: how bad ("bad": studies or results stand still until a person acts; "ask" wants a look), and the page to open."""
 
     level: str
     words: str
@@ -119,7 +119,10 @@ def _lists(pulse: Pulse) -> Iterator[Alarm]:
         yield Alarm("ask", words, "Mend them in PACS and send them again.", "not-analysed", "Not analysed")
     if found.late:
         words = f"{_count(found.late, 'signed study', 'signed studies')} received more images after signing."
-        yield Alarm("ask", words, "Tell a radiologist.", "not-analysed", "Not analysed")
+        yield Alarm("ask", words, "Have a radiologist look, then say what they mean.", "not-analysed", "Not analysed")
+    if found.other_content:
+        words = f"Images of {_count(found.other_content, 'study', 'studies')} came again with other content."
+        yield Alarm("ask", words, "The first were kept. See why.", "not-analysed", "Not analysed")
     if found.messages:
         words = f"{_count(found.messages, 'hospital message', 'hospital messages')} could not be applied."
         yield Alarm("ask", words, "A person decides what they mean.", "messages", "Hospital messages")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import operations
-from vfx_finder.ledger import queries
+from vfx_finder.ledger import queries, unseen
 from vfx_finder.ledger.models import Case
 from vfx_finder.web.operations.reasons import Advice, advice
 from vfx_finder.web.operations.rows import StudyRow, may_retry, study_row
@@ -41,8 +41,12 @@ class Group:
 def not_analysed(request: HttpRequest) -> HttpResponse:
     """Every study that was not analysed, why, and what to do."""
     groups = list(_groups(queries.not_analysed()))
-    late = [study_row(case, case.instances.count()) for case in queries.late_after_review()]
-    words = {"groups": groups, "count": sum(group.count for group in groups), "late": late}
+    words = {
+        "groups": groups,
+        "count": sum(group.count for group in groups),
+        "late": [study_row(case, case.instance_count) for case in queries.late_after_review()[:SHOWN]],
+        "others": list(unseen.other_content()[:SHOWN]),
+    }
     return render(request, "operations/not_analysed.html", words)
 
 
@@ -50,11 +54,16 @@ def not_analysed(request: HttpRequest) -> HttpResponse:
 def retry_all(request: HttpRequest) -> HttpResponse:
     """Have every study with one reason analysed again."""
     reason = request.POST.get("reason", "")
-    number = operations.retry_all(reason, request.user.actor, timezone.now())  # type: ignore[union-attr]
-    studies = "study is" if number == 1 else "studies are"
-    rest = " The rest can follow." if number == operations.AT_ONCE else ""
-    messages.success(request, f"{number} {studies} being analysed again.{rest}", extra_tags="good")
+    ended = operations.retry_all(reason, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    said = [f"{_studies(ended.again)} being analysed again."] if ended.again or not ended.left_out else []
+    said += [f"{_studies(ended.left_out)} still left out by a rule in force."] if ended.left_out else []
+    said += ["The rest can follow."] if ended.again == operations.AT_ONCE else []
+    messages.success(request, " ".join(said), extra_tags="good" if ended.again else "ask")
     return redirect("not-analysed")
+
+
+def _studies(number: int) -> str:
+    return f"{number} study is" if number == 1 else f"{number} studies are"
 
 
 def _groups(cases: Iterable[Case]) -> Iterator[Group]:

@@ -34,7 +34,7 @@ ADVICE: Final[dict[str, Advice]] = {
     Reason.SEVERAL_STUDIES: Advice("The files belong to more than one study.", _SEND_AGAIN),
     Reason.LEFT_OUT: Advice(
         "A routing rule leaves such studies out.",
-        "Look at the rule. “Analyse now” takes this one study in all the same.",
+        "Retry asks the rules again: first change the rule. “Analyse all the same” takes one study in against it.",
     ),
     Reason.PATIENT_CONFLICT: Advice(
         "The images name different patients.", "Mend the study in PACS and send it again under its right identity."

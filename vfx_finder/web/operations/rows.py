@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from vfx_finder.domain.flow import CASE_OWNER, CASE_TRANSITIONS, CaseState
+from vfx_finder.domain.flow import CASE_TRANSITIONS, CaseState
+from vfx_finder.domain.study import Reason
 from vfx_finder.figures.people import written_date
 from vfx_finder.ledger.models import Case
+from vfx_finder.ledger.whereabouts import Whereabouts
+from vfx_finder.web.operations.hands import in_hands
 from vfx_finder.web.operations.reasons import Advice, advice
 
 STATE_WORDS: dict[CaseState, str] = {
@@ -28,7 +31,8 @@ STATE_MARK: dict[CaseState, str] = {
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One received study, where it is, and who has it in hand."""
+    """One received study, where it is, and who has it in hand; `late` of its images came after signing, `unseen` of
+    them nobody has seen to."""
 
     id: int
     number: str
@@ -48,14 +52,17 @@ class StudyRow:
     detail: str
     may_retry: bool
     may_hurry: bool
+    left_out: bool
     conflict: bool
     late: int
+    unseen: int
     seconds_to_answer: int | None
 
 
-def study_row(case: Case, instances: int) -> StudyRow:
-    """The line of one study; `advice` only where it was not analysed."""
+def study_row(case: Case, instances: int, went: Whereabouts | None = None) -> StudyRow:
+    """The line of one study; `advice` only where it was not analysed, `went` only where it is signed."""
     state = CaseState(case.state)
+    seconds = case.seconds_to_answer
     return StudyRow(
         id=case.pk,
         number=case.PatientID or "no PatientID",
@@ -69,15 +76,17 @@ def study_row(case: Case, instances: int) -> StudyRow:
         last_instance_at=case.last_instance_at,
         state=STATE_WORDS[state],
         mark=STATE_MARK.get(state, ""),
-        owner=CASE_OWNER[state],
+        owner=in_hands(case, went),
         correlation_id=case.correlation_id,
         advice=advice(case.reason) if case.reason else None,
         detail=case.detail,
         may_retry=may_retry(case),
         may_hurry=may_retry(case) or (state is CaseState.SETTLED and not case.patient_conflict),
+        left_out=case.reason == Reason.LEFT_OUT,
         conflict=case.patient_conflict,
         late=case.instances_after_review,
-        seconds_to_answer=_seconds_to_answer(case),
+        unseen=case.instances_after_review - case.late_seen,
+        seconds_to_answer=None if seconds is None else round(seconds),
     )
 
 
@@ -86,9 +95,3 @@ def may_retry(case: Case) -> bool:
     state = CaseState(case.state)
     may_go = CaseState.SETTLED in CASE_TRANSITIONS[state]
     return may_go and state is not CaseState.RECEIVING and not case.patient_conflict
-
-
-def _seconds_to_answer(case: Case) -> int | None:
-    if case.finished_at is None:
-        return None
-    return round((case.finished_at - case.last_instance_at).total_seconds())

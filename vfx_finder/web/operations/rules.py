@@ -11,20 +11,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from vfx_finder.actions import routing as actions
-from vfx_finder.domain.routing import PATTERNS, Rule, Verdict
+from vfx_finder.domain.routing import PATTERNS, Rule, Verdict, told
 from vfx_finder.ledger import queries
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import RoutingRule
 from vfx_finder.ledger.search import find_studies
 from vfx_finder.web.operations.forms import VERDICT_WORDS, RuleForm, filled
-
-CONDITION_WORDS = {
-    "calling": "sent by",
-    "Modality": "modality",
-    "BodyPartExamined": "body part",
-    "StudyDescription": "description",
-    "StationName": "station",
-}
 
 
 @require_safe
@@ -40,7 +32,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 def conditions(rule: Rule) -> list[str]:
     """What a rule asks for, in words; empty where it fits every study."""
-    asked = [f"{CONDITION_WORDS[name]} {getattr(rule, name)}" for name in PATTERNS if getattr(rule, name)]
+    asked = [f"{words} {getattr(rule, name)}" for name, words in PATTERNS.items() if getattr(rule, name)]
     if rule.youngest is not None:
         asked.append(f"{rule.youngest} years or older")
     if rule.oldest is not None:
@@ -128,7 +120,7 @@ def trial(request: HttpRequest, case_id: int) -> HttpResponse:
     traits = table.traits(file.case)
     tried = table.trial(case_id)
     decided = next((one.rule for one in tried if one.decides), None)
-    shown = [(CONDITION_WORDS[name], getattr(traits, name)) for name in PATTERNS]
+    shown = [(words, told(getattr(traits, name))) for name, words in PATTERNS.items()]
     words = {
         "case": file.case,
         "traits": [*shown, ("age", traits.age)],

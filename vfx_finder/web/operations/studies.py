@@ -1,6 +1,6 @@
 """Every study received, one study with its whole story, and the search. Reads `ledger`, writes `actions.operations`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,15 +8,19 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from vfx_finder.actions import intake, operations, routing
+from vfx_finder.actions import intake, operations, routing, sending_later
+from vfx_finder.actions.operations import StillLeftOut
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
-from vfx_finder.ledger import deliveries, queries, retrieval
-from vfx_finder.ledger.models import SweptStudy
+from vfx_finder.ledger import deliveries, lacking, queries, retrieval, unseen
+from vfx_finder.ledger import routing as table
+from vfx_finder.ledger.models import Case, SweptStudy
 from vfx_finder.ledger.search import find_studies, leaf
+from vfx_finder.ledger.whereabouts import whereabouts
 from vfx_finder.web.operations.deliveries import delivery_row
-from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, study_row
+from vfx_finder.web.operations.hands import routed
+from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, StudyRow, may_retry, study_row
 
 _SEARCHED = "operations-searched"
 _LONGEST = 128
@@ -29,7 +33,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     wanted, number = request.GET.get("state", ""), request.GET.get("leaf", "")
     here = leaf(wanted, int(number) if number.isdecimal() and len(number) < _MOST_DIGITS else 1)
     words = {
-        "rows": [study_row(case, case.instance_count) for case in here.studies],
+        "rows": _rows(here.studies),
         "leaf": here,
         "counts": state_counts(wanted),
         "wanted": wanted,
@@ -48,7 +52,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def found(request: HttpRequest) -> HttpResponse:
     """What the last search found; the study itself where it is the only one."""
     searched = request.session.get(_SEARCHED, "")
-    rows = [study_row(case, case.instance_count) for case in find_studies(searched)]
+    rows = _rows(find_studies(searched))
     if len(rows) == 1:
         return redirect("operations-study", rows[0].id)
     return render(request, "operations/studies.html", {"rows": rows, "searched": searched, "is_search": True})
@@ -61,23 +65,51 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
     if file is None:
         raise Http404
     words = {
-        "row": study_row(file.case, file.instances),
+        "row": study_row(file.case, file.instances, whereabouts([case_id]).get(case_id)),
         "file": file,
+        "routed": routed(file.case),
+        "against": table.left_out_by(file.case) if may_retry(file.case) else None,
+        "other": unseen.other_content_of(case_id),
         "series": file.analysis.series if file.analysis else (),
         "models": file.analysis.models if file.analysis else (),
         "seconds": _written_seconds(file.analysis.seconds if file.analysis else {}),
         "story": story(file.events),
         "priors": [_prior(one) for one in retrieval.priors_of(case_id)],
         "deliveries": [delivery_row(one) for one in deliveries.of_study(case_id)],
+        "lacking": lacking.destinations(file.case),
     }
     return render(request, "operations/study.html", words)
 
 
 @require_POST
 def retry(request: HttpRequest, case_id: int) -> HttpResponse:
-    """Have a study analysed again."""
-    operations.retry(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
-    messages.success(request, "The study is being analysed again.", extra_tags="good")
+    """Have a study analysed again, unless a routing rule leaves it out."""
+    try:
+        operations.retry(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    except StillLeftOut as against:
+        words = f"The rule “{against.rule}” leaves this study out, so nothing was changed."
+        messages.warning(request, f"{words} “Analyse all the same” takes this one study in.", extra_tags="ask")
+    else:
+        messages.success(request, "The study is being analysed again.", extra_tags="good")
+    return redirect("operations-study", case_id)
+
+
+@require_POST
+def analyse_all_the_same(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Against the routing rule that leaves it out, which is named in the story."""
+    operations.analyse_all_the_same(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, "The study is being analysed; the rules are not asked about it again.", extra_tags="good")
+    return redirect("operations-study", case_id)
+
+
+@require_POST
+def send(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Send the study's result to a destination that has not got it."""
+    wanted = request.POST.get("destination", "")
+    if not (wanted.isdecimal() and len(wanted) < _MOST_DIGITS):
+        raise Http404
+    delivery = sending_later.send_to(case_id, int(wanted), request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, f"The result goes to {delivery.destination.name}.", extra_tags="good")
     return redirect("operations-study", case_id)
 
 
@@ -110,6 +142,12 @@ def state_counts(wanted: str | None) -> list[dict[str, object]]:
         }
         for state in CaseState
     ]
+
+
+def _rows(cases: Iterable[Case]) -> list[StudyRow]:
+    shown = list(cases)
+    went = whereabouts(case.pk for case in shown)
+    return [study_row(case, case.instance_count, went.get(case.pk)) for case in shown]  # type: ignore[attr-defined]
 
 
 def _prior(asked: SweptStudy) -> dict[str, object]:

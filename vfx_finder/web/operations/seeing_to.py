@@ -1,0 +1,48 @@
+"""Somebody has seen to what came after its time: late images of a signed study, or images with other content."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from vfx_finder.actions import seeing_to
+from vfx_finder.domain.late import LateAnswer
+from vfx_finder.domain.roles import Permission, may
+
+_MOST_DIGITS = 18
+
+
+@require_POST
+def late_images(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Whether the images that came after signing need, or have had, another reading."""
+    said = request.POST.get("answer", "")
+    if said not in set(LateAnswer):
+        raise Http404
+    answer, now = LateAnswer(said), timezone.now()
+    seeing_to.see_to_late_images(case_id, _up_to(request), answer, request.user.actor, now)  # type: ignore[union-attr]
+    messages.success(request, f"Noted with your name: {answer.words}.", extra_tags="good")
+    return _back(request, case_id)
+
+
+@require_POST
+def other_content(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Why images came again with other content has been looked into."""
+    seeing_to.see_to_other_content(case_id, _up_to(request), request.user.actor, timezone.now())  # type: ignore[union-attr]
+    messages.success(request, "Noted with your name: seen to. The first images stay.", extra_tags="good")
+    return _back(request, case_id)
+
+
+def _up_to(request: HttpRequest) -> int:
+    """How far the page went that was on the screen."""
+    up_to = request.POST.get("up_to", "")
+    if not (up_to.isdecimal() and len(up_to) <= _MOST_DIGITS):
+        raise Http404
+    return int(up_to)
+
+
+def _back(request: HttpRequest, case_id: int) -> HttpResponseRedirect:
+    """To where it was said: the list, the operator's page of the study, or the radiologist's."""
+    if not may(request.user.actor.role, Permission.READ_OPERATIONS):  # type: ignore[union-attr]
+        return redirect("study", case_id)
+    return redirect("not-analysed") if request.POST.get("back") == "list" else redirect("operations-study", case_id)
