@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 
-GATHER_S = 0.1
+GATHER_S = 0.5
 """How long rows wait for company: a commit costs the same for one as for fifty."""
 MOST_TOGETHER = 200
 MOST_WAITING = 5000

@@ -61,6 +61,16 @@ def test_umlauts_and_two_scripts_survive() -> None:
     assert read_header(encoded(dataset)).patient.PatientName == "Yamada^Tarou=山田^太郎"
 
 
+def test_the_same_bytes_mean_what_each_files_own_character_set_says() -> None:
+    dataset = ct_slice(Order(person=Person(PatientName="Müller^Jörg")))
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    western = encoded(dataset)
+    greek = western.replace(b"ISO_IR 100", b"ISO_IR 126")
+    assert read_header(western).patient.PatientName == "Müller^Jörg"
+    assert read_header(greek).patient.PatientName == "Müller^Jörg".encode("latin-1").decode("iso8859_7")
+    assert read_header(western).patient.PatientName == "Müller^Jörg"
+
+
 def test_control_characters_that_a_database_refuses_are_dropped() -> None:
     dataset = ct_slice(PatientID="AB\x00C ", StudyDescription="two\\values\x1b")
     header = read_header(encoded(dataset))

@@ -5,16 +5,18 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import config, dcmread
+from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset as parse_dataset
 from pydicom.multival import MultiValue
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from vfx_finder.domain.delivered import PRODUCT
@@ -35,6 +37,9 @@ BROKEN_BYTES: tuple[type[Exception], ...] = (
     NotImplementedError, OverflowError, RecursionError, struct.error, zlib.error,
 )  # fmt: skip
 """All that pydicom was seen to raise on bytes that are not what they claim to be."""
+
+_SHORT_VALUE = 1024
+"""Bytes; a longer value than any that is asked for here is not remembered."""
 
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
@@ -127,7 +132,30 @@ def header_of(dataset: Dataset) -> Header:
 
 def text(dataset: Dataset, keyword: str) -> str:
     """An element's value as text: no padding, no control characters, several values joined by a backslash."""
-    value = dataset.get(keyword)
+    tag = _tag_of(keyword)
+    element: object = dataset.get_item(tag) if tag in dataset else None
+    if not isinstance(element, RawDataElement) or not element.value or len(element.value) > _SHORT_VALUE:
+        return _printable(dataset.get(keyword))
+    return _text_of(element._replace(value_tell=0), _encodings(dataset))
+
+
+@lru_cache(None)
+def _tag_of(keyword: str) -> BaseTag:
+    return Tag(keyword)
+
+
+def _encodings(dataset: Dataset) -> tuple[str, ...]:
+    named = dataset.original_character_set
+    return (named,) if isinstance(named, str) else tuple(named)
+
+
+@lru_cache(4096)
+def _text_of(element: RawDataElement, encodings: tuple[str, ...]) -> str:
+    """Remembered, since the images of a study say the same of patient and study a thousand times over."""
+    return _printable(convert_raw_data_element(element, encoding=list(encodings)).value)
+
+
+def _printable(value: object) -> str:
     if value is None:
         return ""
     parts = value if isinstance(value, MultiValue) else [value]
