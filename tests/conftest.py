@@ -1,10 +1,15 @@
 """What holds for every test: no network but loopback, peers named or skipped with a reason, few Hypothesis examples."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
+from typer.testing import CliRunner
 
 # Imported, not a plugin: a conftest's fixture goes before pytest-django's of the same name, under xdist too.
 from tests.support.database import (  # noqa: F401
@@ -48,6 +53,33 @@ def _loopback_only(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_loopback_only)
+
+
+# A logger that is used for the first time while a command sets up logging would keep that for all tests to come.
+configure_structlog = structlog.configure
+structlog.configure = lambda **words: configure_structlog(**words | {"cache_logger_on_first_use": False})
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command that a test runs in this process logs to the stderr of that moment, which is closed when it ends."""
+    root, told, invoke = logging.getLogger(), structlog.get_config(), CliRunner.invoke
+    level, before = root.level, list(root.handlers)
+
+    def put_back() -> None:
+        for handler in [one for one in root.handlers if type(one) is logging.StreamHandler and one not in before]:
+            root.removeHandler(handler)
+        root.setLevel(level)
+        configure_structlog(**told)
+
+    def invoked(*given: Any, **named: Any) -> Any:
+        result = invoke(*given, **named)
+        put_back()
+        return result
+
+    monkeypatch.setattr(CliRunner, "invoke", invoked)
+    yield
+    put_back()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
