@@ -1,4 +1,4 @@
-"""What an administrator reads of one study and may do about it: in plain words, true, and against no rule by accident."""
+"""What an administrator reads of one study and may do about it: plain words, and against no rule by accident."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -48,8 +48,8 @@ def retry_all(reason: str, actor: Actor, now: datetime) -> Retried:
     actor.must(Permission.RETRY_STUDY)
     listed = Case.objects.filter(NOT_ANALYSED, reason=reason, patient_conflict=False)
     in_force = [rule.name for rule in table.rules() if rule.verdict is Verdict.LEAVE_OUT]
-    hopeless = ExpressionWrapper(Q(routed_by__in=in_force), output_field=BooleanField())
-    oldest = listed.order_by(hopeless, "pk").values_list("pk", flat=True)[:AT_ONCE]
+    hopeless = [ExpressionWrapper(Q(routed_by__in=in_force), output_field=BooleanField())] if in_force else []
+    oldest = listed.order_by(*hopeless, "pk").values_list("pk", flat=True)[:AT_ONCE]
     ends = [_retried(case_id, actor, now) for case_id in oldest]
     return Retried(ends.count("again"), ends.count("left-out"))
 

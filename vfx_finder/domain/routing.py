@@ -104,9 +104,9 @@ class Rule:
         return any(getattr(self, name) for name in UNKNOWN_BEFORE_IT_ARRIVES)
 
     def _other_texts(self, study: Traits) -> Iterator[str]:
-        for name in PATTERNS:
+        for name, words in PATTERNS.items():
             if not self._likes(name, study):
-                yield f"{PATTERNS[name]} {told(getattr(study, name))}, not “{getattr(self, name)}”"
+                yield f"{words} {told(getattr(study, name))}, not “{getattr(self, name)}”"
 
     def _likes(self, name: str, study: Traits) -> bool:
         pattern, values = getattr(self, name), getattr(study, name).split(SEPARATOR)
