@@ -25,7 +25,7 @@ from vfx_finder.actions.keeping import Keeper
 from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import Broken
-from vfx_finder.domain.sender import AcceptList, is_loopback
+from vfx_finder.domain.sender import AcceptList
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
 
@@ -138,8 +138,7 @@ def _say_who_may(settings: Settings) -> None:
 
 def accept_list(settings: Settings) -> AcceptList:
     """Who may send at this moment. An empty list is open on loopback or where the settings say so, else shut."""
-    anybody = settings.accept_any_sender or is_loopback(settings.dicom_host)
-    return senders.accept_list(settings.accepted_calling_ae_titles, anybody=anybody)
+    return senders.accept_list_of(settings)
 
 
 def _facts(spool: Spool, tls: Tls | None) -> dict[str, int]:

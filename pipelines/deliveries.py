@@ -19,12 +19,14 @@ from django.db import close_old_connections, connections
 
 from pipelines import outgoing
 from pipelines.outgoing import Station, station_of
+from pipelines.steps.line import addresses_of
 from pipelines.steps.send import Sendable
-from vfx_finder.actions import dispatch
+from vfx_finder.actions import dispatch, senders
 from vfx_finder.config import Settings
 from vfx_finder.domain.delivered import Kind, Stage
 from vfx_finder.domain.delivery import DeliveryState, Pace, PeerAway, Protocol, kinds_sent
 from vfx_finder.domain.errors import Broken, Retry, WrongState
+from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, report_objection
 from vfx_finder.ledger import deliveries
 from vfx_finder.ledger.deliveries import Content
 from vfx_finder.ledger.locks import alone
@@ -54,17 +56,22 @@ Make = Callable[[Order], Sequence[Sendable]]
 
 @dataclass(frozen=True)
 class Post:
-    """What sending works with: where the files lie, who makes objects of them, how we speak, and how patiently."""
+    """What sending works with: where the files lie, who makes objects of them, how we speak, and how patiently.
+
+    `accept` asks who may call our listener: an archive that reports storage commitment does.
+    """
 
     spool: Spool
     make: Make
     station: Station
     pace: Pace = field(default_factory=Pace)
+    accept: Callable[[], AcceptList] = lambda: AcceptList(anybody=True)
 
 
 def post_of(settings: Settings, spool: Spool) -> Post:
     """How this installation sends."""
-    return Post(spool, partial(_objects, settings), station_of(settings), settings.pace)
+    accept = partial(senders.accept_list_of, settings)
+    return Post(spool, partial(_objects, settings), station_of(settings), settings.pace, accept)
 
 
 def _objects(settings: Settings, order: Order) -> Sequence[Sendable]:
@@ -147,13 +154,21 @@ def serve(post: Post, destination_id: int, stop: threading.Event) -> int:
 
 
 def try_out(post: Post, destination: Destination) -> None:
-    """Speak to a destination as an operator asked, and record its answer."""
+    """Speak to a destination as an operator asked, and record its answer, with what stands in its own way to us."""
     try:
-        words, ok = outgoing.try_out(post.station, destination), True
+        words, ok = outgoing.try_out(post.station, destination) + _turned_away(post, destination), True
     except Retry as error:
         words, ok = str(error), False
     dispatch.tried(destination.pk, words, _now(), ok=ok)
     log.info("destination-tried", destination=destination.pk, ok=ok)
+
+
+def _turned_away(post: Post, destination: Destination) -> str:
+    """A sentence where what this archive reports of storage commitment would not be let in, otherwise ""."""
+    if not destination.asks_commitment:
+        return ""
+    objection = report_objection(post.accept(), destination.AETitle, addresses_of(destination.host))
+    return "" if objection is None else f" Its storage commitment would be turned away: {NOT_LET_IN[objection]}."
 
 
 def _attempt(post: Post, row: Delivery) -> None:

@@ -53,6 +53,14 @@ def own_side(host: str, port: int) -> tuple[str, int]:
         return str(probe.getsockname()[0]), 0
 
 
+def addresses_of(host: str) -> list[str]:
+    """The addresses that this name stands for now; none where nobody knows it."""
+    try:
+        return sorted({str(target[0]) for *_, target in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []
+
+
 def reason_of(error: BaseException) -> str:
     """Why a connection came to nothing, in words for an operator; never more than the kind where nothing is known."""
     if verify := getattr(error, "verify_message", ""):

@@ -88,7 +88,7 @@ def ask_commitment(
     handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, report.take), (evt.EVT_PDU_SENT, report.on_sent)]
     with associated(peer, contexts, handlers) as association:
         if not association.accepted_contexts:
-            raise Retry("The archive does not offer storage commitment.")
+            raise Retry("The archive does not offer storage commitment; switch it off for this destination.")
         with _cut_after(association, peer.patience.answer_s + GRACE_S):
             answer, _ = association.send_n_action(
                 request(TransactionUID, instances),
@@ -141,7 +141,7 @@ def try_out(peer: Peer, wanted: Sequence[tuple[str, str]], *, commitment: bool) 
     complaints = [echo] if echo else []
     complaints += [f"does not take {', '.join(lacking)}"] if lacking else []
     if commitment and str(StorageCommitmentPushModel) not in taken:
-        complaints.append("offers no storage commitment")
+        complaints.append("offers no storage commitment: switch that off for this destination")
     if complaints:
         raise Retry(f"It lets us in, but {', and '.join(complaints)}.")
     return f"Answered in {took}; takes everything that is sent to it."

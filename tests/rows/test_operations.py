@@ -108,7 +108,7 @@ class TestSources:
     def test_a_token_is_shown_once_and_only_its_digest_kept(self, ops: Client, words: Words) -> None:
         say(ops, "source-add", **self.FORM)
         sender = Sender.objects.get()
-        markup = ops.post(reverse("source-token", args=[sender.pk])).content.decode()
+        markup = ops.post(reverse("source-token", args=[sender.pk]), follow=True).content.decode()
         secret = re.search(r'id="secret">([^<]+)<', markup)[1]
         sender.refresh_from_db()
         assert sender.token_sha256 == senders.digest_of(secret)

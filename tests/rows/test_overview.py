@@ -73,7 +73,7 @@ class TestOverview:
         self, words: Words, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(settings, "VFX", Settings(dicom_host="0.0.0.0"))
-        assert "No sender is set up: every study is refused." in words("system-health")
+        assert "Nobody may send: every study is refused." in words("system-health")
         monkeypatch.setattr(settings, "VFX", Settings(dicom_host="0.0.0.0", accept_any_sender=True))
         assert "Anybody on the network may send studies." in words("system-health")
 

@@ -77,3 +77,15 @@ def test_a_changed_password_is_the_only_one_that_works(run, rf) -> None:
     request = rf.post("/sign-in")
     assert authenticate(request, username="anne", password=GOOD) is None
     assert authenticate(request, username="anne", password="green-lamp-over-fire") == User.objects.get()
+
+
+def test_somebody_without_a_full_name_is_given_one_and_keeps_the_password(run) -> None:
+    accounts.add("lee", Role.RADIOLOGIST, GOOD, given.NOW)
+    assert User.objects.get().actor.name == "lee"
+    assert run("rename", "lee", "Kim  Lee").exit_code == 0
+    assert User.objects.get().actor.name == "Kim Lee"
+    assert User.objects.get().check_password(GOOD)
+    assert AuditEvent.objects.latest("pk").verb == "account-renamed"
+    for name, full_name in (("nobody", "Kim Lee"), ("lee", "  "), ("lee", "x" * 200)):
+        with pytest.raises(WrongState):
+            accounts.rename(name, full_name, given.NOW)

@@ -19,7 +19,7 @@ def add(username: str, role: Role, password: str, now: datetime, *, full_name: s
     """Make an account with one role. Raises `WrongState` for a taken name or a weak password."""
     if role not in SIGN_IN_ROLES:
         raise NotAllowed(f"Nobody signs in as {role}.")
-    first, _, last = full_name.partition(" ")
+    first, last = _names(full_name)
     user = User(username=username, role=role, first_name=first, last_name=last)
     with transaction.atomic():
         if User.objects.filter(username__iexact=username).exists():
@@ -27,6 +27,28 @@ def add(username: str, role: Role, password: str, now: datetime, *, full_name: s
         _give_password(user, password)
         note(Act(COMMAND_LINE, now), "account-added", {"account": user.pk, "role": role})
     return user
+
+
+def rename(username: str, full_name: str, now: datetime) -> None:
+    """Give an account the full name that stands under what it signs from now on. Raises `WrongState` for no such
+    account, or no name; what was signed before keeps the name it was signed with."""
+    first, last = _names(full_name)
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(username=username).first()
+        if user is None:
+            raise WrongState("There is no account of this name.")
+        if not first:
+            raise WrongState("A full name has at least one word.")
+        user.first_name, user.last_name = first, last
+        _check(user)
+        user.save(update_fields=["first_name", "last_name"])
+        note(Act(COMMAND_LINE, now), "account-renamed", {"account": user.pk})
+
+
+def _names(full_name: str) -> tuple[str, str]:
+    """The first word, and all others."""
+    first, _, last = full_name.strip().partition(" ")
+    return first, last.strip()
 
 
 def set_password(username: str, password: str, now: datetime) -> None:
@@ -40,10 +62,17 @@ def set_password(username: str, password: str, now: datetime) -> None:
 
 
 def _give_password(user: User, password: str) -> None:
+    _check(user)
     try:
-        user.full_clean(exclude=["password"])
         validate_password(password, user)
     except ValidationError as error:
         raise WrongState(" ".join(error.messages)) from None
     user.set_password(password)
     user.save()
+
+
+def _check(user: User) -> None:
+    try:
+        user.full_clean(exclude=["password"])
+    except ValidationError as error:
+        raise WrongState(" ".join(error.messages)) from None

@@ -83,6 +83,7 @@ def keep_destination(
 ) -> Destination:
     """Add a destination, or change the one of this id; `facts.token` None keeps the token it has.
 
+    Where storage commitment is no longer asked for, what waits for it is taken up by the worker at once, and ends.
     Raises `WrongState` where another destination has this name, or where the protocol of one that has been sent to
     would change between objects and messages: its deliveries could not be read any more.
     """
@@ -97,6 +98,8 @@ def keep_destination(
     try:
         with transaction.atomic():
             row.save()
+            if not row.asks_commitment:
+                Delivery.objects.filter(destination=row, state=DeliveryState.SENT).update(next_at=now)
             verb = "destination-added" if destination_id is None else "destination-changed"
             told = {"destination": row.pk, "protocol": row.protocol, "before_sign_off": row.before_sign_off}
             note(Act(actor, now), verb, {**told, "enabled": row.enabled, "kinds": " ".join(row.kinds)})
@@ -113,6 +116,21 @@ def switch_destination(destination_id: int, on: bool, actor: Actor, now: datetim
         row.enabled = on
         row.save(update_fields=["enabled"])
         note(Act(actor, now), "destination-switched", {"destination": row.pk, "enabled": on})
+    return row
+
+
+def remove_destination(destination_id: int, actor: Actor, now: datetime) -> Destination:
+    """Take a switched-off destination off the list. Raises `WrongState` for one in use, or that results went to or
+    wait for: they name it, so it stays."""
+    actor.must(Permission.SET_UP_NETWORK)
+    with transaction.atomic():
+        row = Destination.objects.select_for_update().get(pk=destination_id)
+        if row.enabled:
+            raise WrongState("This destination is in use; switch it off first.")
+        if Delivery.objects.filter(destination=row).exists():
+            raise WrongState("Results name this destination; it stays, switched off.")
+        note(Act(actor, now), "destination-removed", {"destination": row.pk, "protocol": row.protocol})
+        row.delete()
     return row
 
 

@@ -33,6 +33,7 @@ SENDER = Actor.process("sender")
 
 ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
 
+NOT_COMMITTED = "Stored with a success status; storage commitment is not asked for any more."
 PROOF_OPEN = "Stored; storage commitment asked for {times} time(s), and not answered yet."
 
 ANSWER_MAX = 512
@@ -46,7 +47,8 @@ def claim(destination_id: int, now: datetime, pace: Pace) -> Delivery | None:
     """Take up the delivery of this destination that is due longest, None where nothing is due.
 
     A waiting one is to be sent, a sent one's storage commitment to be asked for under its new `TransactionUID`.
-    What is outdated by now is superseded, what was tried too often is a dead letter; neither is returned.
+    What is outdated by now is superseded, what was tried too often is a dead letter, and what waits for a commitment
+    that is no longer asked for has arrived; none of these is returned.
     """
     act = _act(now)
     while True:
@@ -169,6 +171,9 @@ def _take_up(row: Delivery, act: Act, pace: Pace) -> bool:
     if row.state == DeliveryState.WAITING and _is_outdated(row):
         _move(row, DeliveryState.SUPERSEDED, "A newer result goes instead.", act)
         return False
+    if row.state == DeliveryState.SENT and not row.destination.asks_commitment:
+        _move(row, DeliveryState.PROVEN, NOT_COMMITTED, act)
+        return False
     if _tried_enough(row, pace):
         _give_up(row, row.answer or "No try came to an end.", act)
         return False
@@ -234,7 +239,7 @@ def _write_proof(row: Delivery, proof: Proof, now: datetime) -> None:
 
 
 def _arrived(row: Delivery, words: str, act: Act) -> None:
-    asks = row.destination.commitment and row.destination.protocol == Protocol.DICOM and _objects(row).exists()
+    asks = row.destination.asks_commitment and _objects(row).exists()
     _move(row, DeliveryState.SENT if asks else DeliveryState.PROVEN, words, act)
 
 

@@ -4,20 +4,32 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from vfx_finder.actions._trail import Act, note
+from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.delivery import DeliveryState, Protocol
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Permission
-from vfx_finder.domain.sender import AcceptList, Turned, checked_host, checked_title
+from vfx_finder.domain.sender import AcceptList, Turned, checked_host, checked_title, is_loopback
 from vfx_finder.domain.sender import Sender as Accepted
-from vfx_finder.ledger.models import Refusal, Sender
+from vfx_finder.ledger.models import (
+    Case,
+    CommitmentRequest,
+    Delivery,
+    Destination,
+    Refusal,
+    Sender,
+    StoredInstance,
+)
 
 TOKEN_BYTES = 32
 LAST_PORT = 65535
+DOOR_LEARNS = timedelta(seconds=10)
+"""Every listener process has read the list anew by then (`dicom_listener.refusals.EVERY_SECONDS`)."""
 REFUSALS_KEPT = 500
 """Rows of `Refusal`: a flood of invented titles and addresses must not fill the table; the oldest go."""
 
@@ -40,6 +52,9 @@ class Wish:
 def keep_sender(wish: Wish, actor: Actor, now: datetime, sender_id: int | None = None) -> Sender:
     """Add a sender, or change the one with this id. What was refused of it before is forgotten once it may come in.
 
+    Where results go to an archive of this title, the storage commitment that is waited for is asked for once more:
+    the archive may have been turned away when it reported.
+
     Raises `NotAllowed`, and `WrongState` in words for the page: a title or host that is none, a title taken already.
     """
     actor.must(Permission.SET_UP_NETWORK)
@@ -52,13 +67,27 @@ def keep_sender(wish: Wish, actor: Actor, now: datetime, sender_id: int | None =
         if Sender.objects.filter(AETitle=title).exclude(pk=sender_id).exists():
             raise WrongState("There is a sender with this AE title already.")
         sender = Sender.objects.select_for_update().get(pk=sender_id) if sender_id else Sender()
+        before = (sender.AETitle, sender.host, sender.enabled)
         sender.AETitle, sender.host, sender.port, sender.enabled = title, host, wish.port, wish.enabled
         sender.description, sender.settle_seconds = wish.description.strip()[:256], wish.settle_seconds
         sender.save()
         if sender.enabled:
             Refusal.objects.filter(calling=title).delete()
+        if sender.enabled and before != (title, host, True):
+            _ask_archive_again(title, now)
         note(Act(actor, now), "sender-kept", {"sender": sender.pk, "title": title, "host": host, "on": sender.enabled})
     return sender
+
+
+def _ask_archive_again(title: str, now: datetime) -> None:
+    """Have the archive of this title tried, and asked again for every storage commitment that is waited for.
+
+    How often was asked counts anew: what stood in the way has been mended.
+    """
+    archives = Destination.objects.filter(AETitle=title, protocol=Protocol.DICOM, commitment=True, enabled=True)
+    archives.update(try_wanted_at=now)
+    waiting = Delivery.objects.filter(destination__in=archives, state=DeliveryState.SENT)
+    waiting.update(asked=0, next_at=now + DOOR_LEARNS)
 
 
 def disable_sender(sender_id: int, actor: Actor, now: datetime) -> Sender:
@@ -69,6 +98,23 @@ def disable_sender(sender_id: int, actor: Actor, now: datetime) -> Sender:
         sender.enabled, sender.token_sha256 = False, ""
         sender.save(update_fields=["enabled", "token_sha256"])
         note(Act(actor, now), "sender-switched-off", {"sender": sender.pk, "title": sender.AETitle})
+    return sender
+
+
+def remove_sender(sender_id: int, actor: Actor, now: datetime) -> Sender:
+    """Take a switched-off sender off the list. Raises `WrongState` for one that may send, or that has sent something:
+    the ledger names it, so it stays."""
+    actor.must(Permission.SET_UP_NETWORK)
+    with transaction.atomic():
+        sender = Sender.objects.select_for_update().get(pk=sender_id)
+        if sender.enabled:
+            raise WrongState("This sender may send; switch it off first.")
+        if any(
+            rows.objects.filter(calling=sender.AETitle).exists() for rows in (Case, CommitmentRequest, StoredInstance)
+        ):
+            raise WrongState("This sender has sent studies, which name it; it stays, switched off.")
+        note(Act(actor, now), "sender-removed", {"sender": sender.pk, "title": sender.AETitle})
+        sender.delete()
     return sender
 
 
@@ -105,6 +151,12 @@ def accept_list(titles: Iterable[str] = (), *, anybody: bool = False) -> AcceptL
     known = {row.AETitle for row in rows}
     named = tuple(Accepted(title) for title in titles if title not in known)
     return AcceptList(rows + named, anybody=anybody)
+
+
+def accept_list_of(settings: Settings) -> AcceptList:
+    """Who may send at this moment. An empty list is open on loopback or where the settings say so, else shut."""
+    anybody = settings.accept_any_sender or is_loopback(settings.dicom_host)
+    return accept_list(settings.accepted_calling_ae_titles, anybody=anybody)
 
 
 def heard(titles: Iterable[str], now: datetime) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 
 from vfx_finder.cli import _edge_diagnosis as edge
+from vfx_finder.cli import _results_diagnosis as results
 from vfx_finder.cli._answer import Answer, Verdict
 from vfx_finder.config import Settings
 from vfx_finder.domain.errors import Broken
@@ -187,6 +188,8 @@ QUESTIONS: tuple[Callable[[Settings], Answer], ...] = (
     edge.certificates,
     edge.pages,
     edge.destinations,
+    results.commitment,
+    results.signatures,
     edge.archives,
     clock,
     decoders,

@@ -18,7 +18,7 @@ import psycopg
 from vfx_finder.cli._answer import Answer, Verdict
 from vfx_finder.config import Settings
 from vfx_finder.domain.errors import Broken
-from vfx_finder.domain.sender import is_loopback
+from vfx_finder.domain.sender import AcceptList, Sender, is_loopback
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "ledger" / "migrations"
 CONNECT_SECONDS = 3
@@ -31,7 +31,7 @@ NOT_RUNNING = "the database is not running, so nothing is known"
 def tables(settings: Settings) -> Answer:
     """Are the tables those of this version of the software?"""
     name = "tables"
-    known = _rows(settings, "SELECT name FROM django_migrations WHERE app = 'ledger'")
+    known = rows_of(settings, "SELECT name FROM django_migrations WHERE app = 'ledger'")
     if known is None:
         return Answer(name, Verdict.GOOD, "made at the first start, or not to be seen while the database is away")
     wanted = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
@@ -111,7 +111,7 @@ def processes(settings: Settings) -> Answer:
 
 def _alive(settings: Settings) -> set[str] | None:
     """Names of the processes heard within a minute; None where the database cannot be asked."""
-    told = _rows(
+    told = rows_of(
         settings,
         "SELECT process FROM ledger_heartbeat WHERE at > clock_timestamp() - %s * interval '1 second'"
         " UNION SELECT 'worker' FROM procrastinate_workers"
@@ -122,20 +122,43 @@ def _alive(settings: Settings) -> set[str] | None:
 
 
 def senders(settings: Settings) -> Answer:
-    """Who may send?"""
-    kept = _rows(settings, 'SELECT "AETitle" FROM ledger_sender WHERE enabled')
-    named = sorted({*settings.accepted_calling_ae_titles, *(row[0] for row in kept or ())})
+    """Who may send? Nobody is a failure: then every study is refused."""
+    accept = accept_list(settings)
+    add = "Add senders on the page Sources, or set VFX_ACCEPTED_CALLING_AE_TITLES."
+    if accept is None:
+        named = settings.accepted_calling_ae_titles
+        if named:
+            return Answer("senders", Verdict.GOOD, ", ".join(named))
+        known = ", unless the pages name senders: the database is not running"
+        return Answer("senders", Verdict.WARNING, _without_senders(settings) + known, add)
+    named = tuple(sorted(sender.AETitle for sender in accept.senders if sender.enabled))
     if named:
         return Answer("senders", Verdict.GOOD, ", ".join(named))
-    known = "" if kept is not None else ", unless the pages name senders: the database is not running"
-    add = "Add senders on the page Sources, or set VFX_ACCEPTED_CALLING_AE_TITLES."
-    return Answer("senders", Verdict.WARNING, _without_senders(settings) + known, add)
+    if accept.senders:
+        return Answer("senders", Verdict.FAILURE, "every sender is switched off, so nobody may send", add)
+    verdict = Verdict.WARNING if accept.anybody else Verdict.FAILURE
+    return Answer("senders", verdict, _without_senders(settings), add)
+
+
+def accept_list(settings: Settings) -> AcceptList | None:
+    """Who may call, as `actions.senders.accept_list_of` reads it; None while the database is away."""
+    kept = rows_of(settings, 'SELECT "AETitle", host, enabled FROM ledger_sender')
+    if kept is None:
+        return None
+    rows = tuple(Sender(*row) for row in kept)
+    known = {row.AETitle for row in rows}
+    named = tuple(Sender(title) for title in settings.accepted_calling_ae_titles if title not in known)
+    return AcceptList(rows + named, anybody=_is_open(settings))
+
+
+def _is_open(settings: Settings) -> bool:
+    return settings.accept_any_sender or is_loopback(settings.dicom_host)
 
 
 def _without_senders(settings: Settings) -> str:
     if is_loopback(settings.dicom_host):
         return "any AE title may send, from this machine alone"
-    if settings.accept_any_sender:
+    if _is_open(settings):
         return "any AE title may send, from anywhere on the network"
     return "no sender is set up, so nobody may send"
 
@@ -194,7 +217,7 @@ def archives(settings: Settings) -> Answer:
 
 
 def _answers(settings: Settings, name: str, asked: LiteralString, none: str) -> Answer:
-    rows = _rows(settings, asked)
+    rows = rows_of(settings, asked)
     if rows is None:
         return Answer(name, Verdict.GOOD, NOT_RUNNING)
     if not rows:
@@ -213,7 +236,7 @@ def _unwell(name: str, tried: datetime | None, ok: datetime | None, words: str) 
     return "" if ok is not None and ok >= tried else f"{name}: {words or 'no answer'}"
 
 
-def _rows(settings: Settings, asked: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]] | None:
+def rows_of(settings: Settings, asked: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]] | None:
     """What the database answers; None where it is away, or its tables have not been made."""
     with (
         suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn),

@@ -12,7 +12,9 @@ from vfx_finder.cli._ledger import ledger
 from vfx_finder.domain.roles import Role
 
 console = Console(highlight=False, soft_wrap=True)
-users = typer.Typer(help="Who may sign in: add, list, password. There are no default accounts.", no_args_is_help=True)
+users = typer.Typer(
+    help="Who may sign in: add, list, rename, password. There are no default accounts.", no_args_is_help=True
+)
 
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
@@ -48,6 +50,16 @@ def list_users() -> None:
             last = f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "never"
             table.add_row(user.username, user.role, user.get_full_name(), last)
     console.print(table)
+
+
+@users.command()
+def rename(name: str, full_name: Annotated[str, typer.Argument(help="Shown beside what this person signs.")]) -> None:
+    """Give a person the full name that results carry from now on."""
+    with ledger():
+        from vfx_finder.actions import accounts
+
+        accounts.rename(name, full_name, datetime.now(UTC))
+    console.print(f"{name} signs as {full_name}.")
 
 
 @users.command()

@@ -1,7 +1,8 @@
 """Who may send to this system, and why a caller is turned away. No sockets, no rows."""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -66,6 +67,28 @@ class AcceptList:
         return None
 
 
+NOT_LET_IN: dict[Refused, str] = {
+    Refused.UNKNOWN_SENDER: "its AE title is not among the Sources",
+    Refused.WRONG_HOST: "its AE title is among the Sources, but with another host",
+    Refused.SWITCHED_OFF: "it is switched off among the Sources",
+    Refused.NOBODY_MAY: "no sender is set up among the Sources",
+}
+"""What stands in the way of a system that should be let in, in words that end a sentence."""
+
+
+def report_objection(accept: AcceptList, title: str, hosts: Iterable[str]) -> Refused | None:
+    """Why a system that reports storage commitment by an association of its own would be turned away; None if not.
+
+    DICOM PS3.4 section J.3.3 leaves it to the archive by which association it reports; most call back. `hosts`: the
+    addresses it may call from. A name among them is not looked up: then the title alone is judged.
+    """
+    objections = [accept.objection(title, host) for host in hosts if is_address(host)]
+    if not objections:
+        at_large = AcceptList(tuple(replace(sender, host="") for sender in accept.senders), anybody=accept.anybody)
+        return at_large.objection(title, "")
+    return None if None in objections else objections[0]
+
+
 @dataclass(frozen=True)
 class Turned:
     """Callers turned away for one reason, `count` times between `first_at` and `last_at`."""
@@ -99,6 +122,15 @@ def checked_host(host: str) -> str:
     except ValueError:
         raise WrongState("A host is an IP address or a network such as 10.1.2.0/24.") from None
     return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def is_address(host: str) -> bool:
+    """Whether this is an IP address, and not a name that would have to be looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

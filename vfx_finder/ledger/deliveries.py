@@ -16,8 +16,9 @@ ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
 
 
 def destinations() -> QuerySet[Destination]:
-    """Every destination by name, with `waiting`, `sent`, `dead` (how many deliveries) and `last_proven_at`."""
+    """Every destination by name, with `waiting`, `sent`, `dead`, `ever` (how many deliveries) and `last_proven_at`."""
     return Destination.objects.annotate(
+        ever=Count("deliveries"),
         waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.WAITING)),
         sent=Count("deliveries", filter=Q(deliveries__state=DeliveryState.SENT)),
         dead=Count("deliveries", filter=Q(deliveries__state=DeliveryState.DEAD)),

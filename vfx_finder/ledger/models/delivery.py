@@ -55,6 +55,11 @@ class Destination(models.Model):
     def __str__(self) -> str:
         return f"destination {self.name}"
 
+    @property
+    def asks_commitment(self) -> bool:
+        """Whether storage commitment is asked for here: DICOM alone has it (PS3.4 annex J)."""
+        return self.commitment and self.protocol == Protocol.DICOM
+
 
 class Delivery(models.Model):
     """One result on its way to one destination: of one generation, at one stage (`domain.delivered.Stage`).

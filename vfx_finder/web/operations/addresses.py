@@ -13,6 +13,7 @@ from vfx_finder.web.operations import (
     seeing_to,
     sources,
     studies,
+    tokens,
 )
 
 ADDRESSES = [
@@ -35,7 +36,9 @@ ADDRESSES = [
     path("operations/sources/add", sources.add, name="source-add"),
     path("operations/sources/<int:sender_id>", sources.edit, name="source"),
     path("operations/sources/<int:sender_id>/off", sources.switch_off, name="source-off"),
-    path("operations/sources/<int:sender_id>/token", sources.token, name="source-token"),
+    path("operations/sources/<int:sender_id>/remove", sources.remove, name="source-remove"),
+    path("operations/sources/<int:sender_id>/token", tokens.token, name="source-token"),
+    path("operations/sources/<int:sender_id>/token/shown", tokens.token_shown, name="source-token-shown"),
     path("operations/refusals/<int:refusal_id>/forget", sources.forget, name="source-forget"),
     path("operations/rules", rules.rules, name="rules"),
     path("operations/rules/add", rules.add, name="rule-add"),
@@ -49,6 +52,7 @@ ADDRESSES = [
     path("operations/destinations/<int:destination_id>", destinations.edit, name="destination"),
     path("operations/destinations/<int:destination_id>/try", destinations.attempt, name="destination-try"),
     path("operations/destinations/<int:destination_id>/switch", destinations.switch, name="destination-switch"),
+    path("operations/destinations/<int:destination_id>/remove", destinations.remove, name="destination-remove"),
     path("operations/destinations/<int:destination_id>/resend", deliveries.resend_all, name="deliveries-resend"),
     path("operations/dead-letters", deliveries.dead_letters, name="dead-letters"),
     path("operations/deliveries/<int:delivery_id>/resend", deliveries.resend, name="delivery-resend"),

@@ -1,11 +1,12 @@
 """What is wrong, in words, with what to do and where: the first thing an operator reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from vfx_finder.ledger.operations import Sign
 from vfx_finder.web.operations.pulse import Gate, Pulse
 
 SILENT_AFTER = timedelta(seconds=60)
@@ -19,10 +20,7 @@ ROOM_FOR_A_BUSY_DAY = 20 * 10**9
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing that is wrong: how bad, and the page to open.
-
-    "bad": studies or results stand still until a person acts, today; "ask" wants a look.
-    """
+    """One thing that is wrong: how bad ("bad": studies or results stand still until a person acts; "ask" wants a look), and the page to open."""
 
     level: str
     words: str
@@ -38,39 +36,37 @@ def alarms(pulse: Pulse) -> list[Alarm]:
 
 
 def _listener(pulse: Pulse) -> Iterator[Alarm]:
-    signs = [sign for sign in pulse.signs if sign.process.startswith("listener")]
-    alive = [sign for sign in signs if pulse.now - sign.at < SILENT_AFTER]
     start = "Start it with vfx-finder up or vfx-finder listen; its log is listener.log in the data folder."
-    if not alive:
-        last = max((sign.at for sign in signs), default=None)
-        yield Alarm("bad", f"The listener is not running{_since(last)}: no study can arrive.", start)
-    elif len(alive) < len(signs):
+    yield from _silent(pulse, "listener", ("The listener is not running{}: no study can arrive.", start))
+    signs = [sign for sign in pulse.signs if sign.process.startswith("listener")]
+    alive = _alive(pulse, signs)
+    if 0 < len(alive) < len(signs):
         yield Alarm("ask", f"{len(signs) - len(alive)} of {len(signs)} listener processes gave no sign of life.", start)
 
 
 def _worker(pulse: Pulse) -> Iterator[Alarm]:
-    signs = [sign for sign in pulse.signs if sign.process.startswith("worker")]
-    if any(pulse.now - sign.at < SILENT_AFTER for sign in signs):
-        return
-    last = max((sign.at for sign in signs), default=None)
-    yield Alarm(
-        "bad",
-        f"No worker is running{_since(last)}: studies are received, none is analysed.",
-        "Start it with vfx-finder up or vfx-finder work; waiting studies are taken up by themselves.",
-    )
+    start = "Start it with vfx-finder up or vfx-finder work; waiting studies are taken up by themselves."
+    yield from _silent(pulse, "worker", ("No worker is running{}: studies are received, none is analysed.", start))
 
 
 def _hospital(pulse: Pulse) -> Iterator[Alarm]:
     """The listener for HL7, where one is wanted."""
-    signs = [sign for sign in pulse.signs if sign.process.startswith("hospital")]
-    if not pulse.hears_hospital or any(pulse.now - sign.at < SILENT_AFTER for sign in signs):
-        return
-    last = max((sign.at for sign in signs), default=None)
-    yield Alarm(
-        "bad",
-        f"Nobody hears the hospital's HL7 messages{_since(last)}: deaths and merged patients are not learned of.",
-        "Start it with vfx-finder up or vfx-finder hear-hospital; the sending system keeps its messages meanwhile.",
-    )
+    words = "Nobody hears the hospital's HL7 messages{}: deaths and merged patients are not learned of."
+    start = "Start it with vfx-finder up or vfx-finder hear-hospital; the sending system keeps its messages meanwhile."
+    if pulse.hears_hospital:
+        yield from _silent(pulse, "hospital", (words, start))
+
+
+def _silent(pulse: Pulse, part: str, told: tuple[str, str]) -> Iterator[Alarm]:
+    """An alarm where no process of this part lives; {} in its words is where stands when one was heard last."""
+    words, to_do = told
+    signs = [sign for sign in pulse.signs if sign.process.startswith(part)]
+    if not _alive(pulse, signs):
+        yield Alarm("bad", words.format(_since(max((sign.at for sign in signs), default=None))), to_do)
+
+
+def _alive(pulse: Pulse, signs: Iterable[Sign]) -> list[Sign]:
+    return [sign for sign in signs if pulse.now - sign.at < SILENT_AFTER]
 
 
 def _certificate(pulse: Pulse) -> Iterator[Alarm]:
@@ -153,7 +149,7 @@ def _gate(pulse: Pulse) -> Iterator[Alarm]:
         words = f"{_count(pulse.troubles.refused_peers, 'caller was', 'callers were')} turned away in the last day."
         yield Alarm("ask", words, "Let in whom you know.", "sources", "Sources")
     if pulse.gate is Gate.NOBODY:
-        words = "No sender is set up: every study is refused."
+        words = "Nobody may send: every study is refused."
         yield Alarm("bad", words, "Let in your PACS.", "sources", "Sources")
     if pulse.gate is Gate.ANYBODY:
         words = "Anybody on the network may send studies."

@@ -1,22 +1,21 @@
 """Archives that can be asked for studies, and sweeps over their past. Writes through `actions.retrieval`."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from vfx_finder.actions import retrieval as actions
-from vfx_finder.domain.retrieval import AskedState, SweepState
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.retrieval import ArchiveFacts, AskedState, SweepState
 from vfx_finder.ledger import retrieval
 from vfx_finder.ledger.models import Archive, Sweep, SweptStudy
 from vfx_finder.web.operations.archive_forms import ArchiveForm, SweepForm
-from vfx_finder.web.operations.forms import filled
+from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 
 SWEEP_WORDS: dict[SweepState, tuple[str, str]] = {
     SweepState.RUNNING: ("running", "good"),
@@ -103,30 +102,26 @@ def edit(request: HttpRequest, archive_id: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, here: Archive | None, start: dict[str, Any]) -> HttpResponse:
-    form = filled(ArchiveForm, request, start)
-    assert isinstance(form, ArchiveForm)
-    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
+    def keep(facts: ArchiveFacts, actor: Actor, now: datetime) -> str:
+        actions.keep_archive(facts, actor, now, here.pk if here else None)
+        return "The archive is kept. Try it: it answers within seconds."
 
-    def keep(_said: dict[str, Any]) -> None:
-        actions.keep_archive(form.facts(), actor, now, here.pk if here else None)
-
-    if request.method == "POST" and form.kept_by(keep):
-        messages.success(request, "The archive is kept. Try it: it answers within seconds.", extra_tags="good")
-        return redirect("archives")
-    words = {
-        "form": form,
-        "heading": f"Archive {here.name}" if here else "A new archive",
-        "explained": "An archive that answers C-FIND and sends studies here when it is asked.",
-        "back": reverse("archives"),
-    }
-    return render(request, "operations/form.html", words)
+    sheet = Sheet(
+        form=ArchiveForm,
+        start=start,
+        keep=keep,
+        back="archives",
+        heading=f"Archive {here.name}" if here else "A new archive",
+        explained="An archive that answers C-FIND and sends studies here when it is asked.",
+    )
+    return answered(request, sheet)
 
 
 @require_POST
 def attempt(request: HttpRequest, archive_id: int) -> HttpResponse:
     """Have the worker send a C-ECHO; the answer appears on the list."""
     _archive(archive_id)
-    actions.ask_echo(archive_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.ask_echo(archive_id, actor_of(request), timezone.now())
     return redirect("archives")
 
 
@@ -134,7 +129,7 @@ def attempt(request: HttpRequest, archive_id: int) -> HttpResponse:
 def switch(request: HttpRequest, archive_id: int) -> HttpResponse:
     """On or off; its sweeps stay where they are."""
     change = actions.disable_archive if _archive(archive_id).enabled else actions.enable_archive
-    change(archive_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    change(archive_id, actor_of(request), timezone.now())
     return redirect("archives")
 
 
@@ -142,25 +137,22 @@ def switch(request: HttpRequest, archive_id: int) -> HttpResponse:
 def start(request: HttpRequest, archive_id: int) -> HttpResponse:
     """Begin a sweep over the past of one archive: last year's CTs unless said otherwise."""
     here = _archive(archive_id)
-    today = timezone.localdate()
-    form = filled(SweepForm, request, {**_last_year(today), "modality": "CT"})
-    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
 
-    def keep(said: dict[str, Any]) -> None:
+    def begin(said: dict[str, Any], actor: Actor, now: datetime) -> str:
         days = said["first_day"], said["last_day"]
         actions.start_sweep(archive_id, days, actor, now, modality=said["modality"], description=said["description"])
+        return "The sweep has begun; its progress stands below."
 
-    if request.method == "POST" and form.kept_by(keep):
-        messages.success(request, "The sweep has begun; its progress stands below.", extra_tags="good")
-        return redirect("archives")
-    words = {
-        "form": form,
-        "heading": f"Sweep over {here.name}",
-        "explained": f"Every matching study that is not here yet is asked for, {here.studies_per_hour} an hour.",
-        "save": "Begin",
-        "back": reverse("archives"),
-    }
-    return render(request, "operations/form.html", words)
+    sheet = Sheet(
+        form=SweepForm,
+        start={**_last_year(timezone.localdate()), "modality": "CT"},
+        keep=begin,
+        back="archives",
+        heading=f"Sweep over {here.name}",
+        explained=f"Every matching study that is not here yet is asked for, {here.studies_per_hour} an hour.",
+        save="Begin",
+    )
+    return answered(request, sheet)
 
 
 @require_POST
@@ -169,7 +161,7 @@ def change(request: HttpRequest, sweep_id: int) -> HttpResponse:
     wanted = CHANGES.get(request.POST.get("to", ""))
     if wanted is None or all(sweep.pk != sweep_id for sweep in retrieval.sweeps()):
         raise Http404
-    wanted(sweep_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    wanted(sweep_id, actor_of(request), timezone.now())
     return redirect("archives")
 
 

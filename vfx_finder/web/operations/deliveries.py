@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import delivery as actions
 from vfx_finder.domain.delivered import Kind
-from vfx_finder.domain.delivery import DeliveryState
+from vfx_finder.domain.delivery import DeliveryState, Protocol
 from vfx_finder.ledger import deliveries as outgoing
 from vfx_finder.ledger.models import DeliveredObject, Delivery
 from vfx_finder.web.operations.forms import KIND_WORDS
@@ -25,12 +25,14 @@ DELIVERY_WORDS: dict[DeliveryState, str] = {
     DeliveryState.DEAD: "given up",
     DeliveryState.SUPERSEDED: "a newer result went instead",
 }
+NOT_COMMITTED = "stored, not committed"
+"""It has arrived by its status alone: nobody took responsibility by storage commitment."""
 DELIVERY_MARK = {DeliveryState.PROVEN: "good", DeliveryState.DEAD: "bad", DeliveryState.SENT: "ask"}
 
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """One object of a delivery and what the peer answered for it."""
+    """One object of a delivery and what the peer answered for it; `status` only where the answer does not say it."""
 
     kind: str
     status: str
@@ -55,21 +57,24 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
     """The line of one delivery: its state is what the peer answered, never what was hoped."""
     state = DeliveryState(delivery.state)
     may = state in {DeliveryState.DEAD, DeliveryState.WAITING, DeliveryState.PROVEN} and delivery.destination.enabled
+    objects = tuple(_object_row(one) for one in delivery.delivered.all())
+    uncommitted = delivery.destination.protocol == Protocol.DICOM and any(one.committed_at is None for one in objects)
     return DeliveryRow(
         delivery=delivery,
-        state=DELIVERY_WORDS[state],
+        state=NOT_COMMITTED if state is DeliveryState.PROVEN and uncommitted else DELIVERY_WORDS[state],
         mark=DELIVERY_MARK.get(state, ""),
         answer=delivery.answer,
-        objects=tuple(_object_row(one) for one in delivery.delivered.all()),
+        objects=objects,
         may_resend=may,
     )
 
 
 def _object_row(one: DeliveredObject) -> ObjectRow:
     known = one.kind in set(Kind)
+    status = "" if one.status is None else f"0x{one.status:04X}" if known else str(one.status)
     return ObjectRow(
         kind=KIND_WORDS[Kind(one.kind)] if known else one.kind,
-        status="" if one.status is None else f"0x{one.status:04X}" if known else str(one.status),
+        status="" if status in one.answer else status,
         answer=one.answer,
         stored_at=one.stored_at,
         committed_at=one.committed_at,

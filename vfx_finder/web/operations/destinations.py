@@ -1,32 +1,36 @@
 """Where results go: what each destination gets, what it answered last, and a try. Writes through `actions.delivery`."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from vfx_finder.actions import delivery as actions
+from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivered import Kind
-from vfx_finder.domain.delivery import Protocol
+from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.ledger import deliveries as outgoing
 from vfx_finder.ledger.models import Destination
 from vfx_finder.web.operations.deliveries import delivery_row
-from vfx_finder.web.operations.forms import KIND_SHORT, PROTOCOL_WORDS, DestinationForm, filled
+from vfx_finder.web.operations.forms import KIND_SHORT, PROTOCOL_WORDS, DestinationForm
+from vfx_finder.web.operations.reports import Door, door
+from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 
 
 @require_safe
 def destinations(request: HttpRequest) -> HttpResponse:
     """Every destination with its traffic."""
-    rows = [_row(one) for one in outgoing.destinations()]
+    entrance = door()
+    rows = [_row(one, entrance) for one in outgoing.destinations()]
     waits = any(row["asking"] for row in rows)
     return render(request, "operations/destinations.html", {"rows": rows, "waits": waits})
 
 
-def _row(here: Any) -> dict[str, Any]:
+def _row(here: Any, entrance: Door) -> dict[str, Any]:
     protocol = Protocol(here.protocol)
     return {
         "here": here,
@@ -36,6 +40,8 @@ def _row(here: Any) -> dict[str, Any]:
         "on_the_way": here.waiting + here.sent,
         "said_yes": here.last_ok_at is not None and here.last_ok_at == here.last_tried_at,
         "asking": here.try_wanted_at is not None,
+        "turned_away": entrance.turned_away(here) if here.enabled else None,
+        "may_remove": not here.enabled and not here.ever,
     }
 
 
@@ -54,31 +60,31 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, here: Destination | None, start: dict[str, Any]) -> HttpResponse:
-    form = filled(DestinationForm, request, start)
-    assert isinstance(form, DestinationForm)
-    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
+    def keep(facts: DestinationFacts, actor: Actor, now: datetime) -> str:
+        actions.keep_destination(facts, actor, now, destination_id=here.pk if here else None)
+        return "The destination is kept. Try it: it answers within seconds."
 
-    def keep(_said: dict[str, Any]) -> None:
-        actions.keep_destination(form.facts(), actor, now, destination_id=here.pk if here else None)
-
-    if request.method == "POST" and form.kept_by(keep):
-        messages.success(request, "The destination is kept. Try it: it answers within seconds.", extra_tags="good")
-        return redirect("destinations")
-    words = {
-        "form": form,
-        "heading": f"Destination {here.name}" if here else "A new destination",
-        "explained": "Results of studies signed from now on go there. Resend an older one from its study.",
-        "back": reverse("destinations"),
-        "deliveries": [delivery_row(one) for one in outgoing.recent(here.pk, limit=20)] if here else [],
-    }
-    return render(request, "operations/destination.html", words)
+    sheet = Sheet(
+        form=DestinationForm,
+        start=start,
+        keep=keep,
+        back="destinations",
+        heading=f"Destination {here.name}" if here else "A new destination",
+        explained="Results of studies signed from now on go there. Resend an older one from its study.",
+        template="operations/destination.html",
+        besides={
+            "deliveries": [delivery_row(one) for one in outgoing.recent(here.pk, limit=20)] if here else [],
+            "turned_away": door().turned_away(here) if here else None,
+        },
+    )
+    return answered(request, sheet)
 
 
 @require_POST
 def attempt(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Have the worker ask the destination whether it is there; its answer appears on the list."""
     _destination(destination_id)
-    actions.try_destination(destination_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.try_destination(destination_id, actor_of(request), timezone.now())
     return redirect("destinations")
 
 
@@ -86,7 +92,16 @@ def attempt(request: HttpRequest, destination_id: int) -> HttpResponse:
 def switch(request: HttpRequest, destination_id: int) -> HttpResponse:
     """On or off. What waits goes on waiting while it is off."""
     here = _destination(destination_id)
-    actions.switch_destination(destination_id, not here.enabled, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.switch_destination(destination_id, not here.enabled, actor_of(request), timezone.now())
+    return redirect("destinations")
+
+
+@require_POST
+def remove(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """Off the list, for one that is switched off and no result names."""
+    _destination(destination_id)
+    gone = actions.remove_destination(destination_id, actor_of(request), timezone.now())
+    messages.success(request, f"{gone.name} is gone from the list.", extra_tags="good")
     return redirect("destinations")
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 
+from vfx_finder.actions.senders import Wish
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.domain.errors import WrongState
-from vfx_finder.domain.routing import Verdict
+from vfx_finder.domain.routing import Rule, Verdict
 
 PROTOCOL_WORDS: dict[Protocol, str] = {
     Protocol.DICOM: "DICOM (C-STORE)",
@@ -17,6 +17,20 @@ PROTOCOL_WORDS: dict[Protocol, str] = {
     Protocol.HL7: "HL7 v2 (ORU by MLLP)",
     Protocol.FHIR: "FHIR R4",
 }
+
+BY_LINE = (Protocol.DICOM, Protocol.HL7)
+BY_WEB = (Protocol.STOW, Protocol.FHIR)
+ASKED_BY: dict[str, tuple[Protocol, ...]] = {
+    "AETitle": (Protocol.DICOM,),
+    "host": BY_LINE,
+    "port": BY_LINE,
+    "use_tls": BY_LINE,
+    "url": BY_WEB,
+    "token": BY_WEB,
+    "kinds": (Protocol.DICOM, Protocol.STOW),
+    "commitment": (Protocol.DICOM,),
+}
+"""Fields of a destination that some protocols need and others do not."""
 
 KIND_SHORT: dict[Kind, str] = {
     Kind.SC: "key image",
@@ -55,21 +69,19 @@ class SetUpForm(forms.Form):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, label_suffix="", **named)
 
-    def kept_by(self, keep: Callable[[dict[str, Any]], object]) -> bool:
-        """Hand the clean answers to `keep`; False, with the objection on the form, where it refuses them."""
+    def facts(self) -> Any:
+        """What was filled in, as the action wants it. Raises `WrongState` or `ValueError`, in words."""
+        return dict(self.cleaned_data)
+
+    def kept_by(self, keep: Callable[[Any], str]) -> str:
+        """What `keep` says of the facts; "", with the objection on the form, where they are refused."""
         if not self.is_valid():
-            return False
+            return ""
         try:
-            keep(self.cleaned_data)
+            return keep(self.facts())
         except (WrongState, ValueError) as objection:
             self.add_error(None, str(objection))
-            return False
-        return True
-
-
-def filled(form: type[SetUpForm], request: HttpRequest, start: dict[str, Any]) -> SetUpForm:
-    """The form as posted, or with what it starts from."""
-    return form(request.POST) if request.method == "POST" else form(initial=start)
+            return ""
 
 
 class SenderForm(SetUpForm):
@@ -101,6 +113,10 @@ class SenderForm(SetUpForm):
         help_text="Where it is told of storage commitment after it has hung up. Empty: not known.",
     )
     enabled = forms.BooleanField(label="May send", required=False, initial=True)
+
+    def facts(self) -> Wish:
+        """What was filled in."""
+        return Wish(**self.cleaned_data)
 
 
 class RuleForm(SetUpForm):
@@ -134,6 +150,10 @@ class RuleForm(SetUpForm):
         max_value=150,
         help_text="A study of unknown age fits no bound.",
     )
+
+    def facts(self) -> Rule:
+        """What was filled in."""
+        return Rule(**self.cleaned_data | {"verdict": Verdict(self.cleaned_data["verdict"])})
 
 
 class DestinationForm(SetUpForm):
@@ -178,6 +198,12 @@ class DestinationForm(SetUpForm):
         help_text="The archive then says itself that it has taken responsibility (DICOM).",
     )
     enabled = forms.BooleanField(label="In use", required=False, initial=True)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for name, protocols in ASKED_BY.items():
+            # The style sheet shows what the chosen protocol needs; without it every field is there.
+            self.fields[name].protocols = " ".join(protocols)  # type: ignore[attr-defined]
 
     def facts(self) -> DestinationFacts:
         """What was filled in. Raises `ValueError`, in words, where it is not complete."""

@@ -87,7 +87,7 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         troubles=operations.troubles(now - operations.DAY),
         unhappy=operations.unhappy_destinations(),
         disk=_disk(settings, signs),
-        gate=_gate(settings, operations.senders()),
+        gate=gate_of(settings, operations.senders()),
         hears_hospital=settings.hl7_port is not None,
     )
 
@@ -112,10 +112,14 @@ def _disk(settings: Settings, signs: Iterable[operations.Sign]) -> Disk | None:
     return None
 
 
-def _gate(settings: Settings, senders: Iterable[Sender]) -> Gate:
-    """As the listener understands its accept list."""
-    if settings.accepted_calling_ae_titles or any(sender.enabled for sender in senders):
+def gate_of(settings: Settings, senders: Iterable[Sender]) -> Gate:
+    """As the listener understands its accept list: one whose every sender is switched off is not empty."""
+    rows = list(senders)
+    named = set(settings.accepted_calling_ae_titles) - {row.AETitle for row in rows}
+    if named or any(row.enabled for row in rows):
         return Gate.NAMED
+    if rows:
+        return Gate.NOBODY
     if settings.accept_any_sender:
         return Gate.ANYBODY
     return Gate.THIS_MACHINE if is_loopback(settings.dicom_host) else Gate.NOBODY

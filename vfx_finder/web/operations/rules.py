@@ -1,22 +1,24 @@
 """The routing table, and which rule fits a study that was received. Writes through `actions.routing`."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from vfx_finder.actions import routing as actions
+from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.routing import PATTERNS, Rule, Verdict, told
 from vfx_finder.ledger import queries
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import RoutingRule
 from vfx_finder.ledger.search import find_studies
-from vfx_finder.web.operations.forms import VERDICT_WORDS, RuleForm, filled
+from vfx_finder.web.operations.forms import VERDICT_WORDS, RuleForm
+from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 
 
 @require_safe
@@ -54,23 +56,19 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, row: RoutingRule | None, start: dict[str, Any]) -> HttpResponse:
-    form = filled(RuleForm, request, start)
-    actor, now = request.user.actor, timezone.now()  # type: ignore[union-attr]
-
-    def keep(said: dict[str, Any]) -> None:
-        rule = Rule(**said | {"verdict": Verdict(said["verdict"])})
+    def keep(rule: Rule, actor: Actor, now: datetime) -> str:
         actions.keep_rule(rule, actor, now, row.pk if row else None)
+        return "The rule is kept; studies that settle from now on are put to it."
 
-    if request.method == "POST" and form.kept_by(keep):
-        messages.success(request, "The rule is kept; studies that settle from now on are put to it.", extra_tags="good")
-        return redirect("rules")
-    words = {
-        "form": form,
-        "heading": f"Rule {row.position}" if row else "A new rule",
-        "explained": "Conditions have * for anything and ? for one character; capitals do not count, empty fits all.",
-        "back": reverse("rules"),
-    }
-    return render(request, "operations/form.html", words)
+    sheet = Sheet(
+        form=RuleForm,
+        start=start,
+        keep=keep,
+        back="rules",
+        heading=f"Rule {row.position}" if row else "A new rule",
+        explained="Conditions have * for anything and ? for one character; capitals do not count, empty fits all.",
+    )
+    return answered(request, sheet)
 
 
 @require_POST
@@ -79,7 +77,7 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     _row(rule_id)
     place = request.POST.get("place", "")
     if place.isdecimal() and len(place) < 6:
-        actions.move_rule(rule_id, int(place), request.user.actor, timezone.now())  # type: ignore[union-attr]
+        actions.move_rule(rule_id, int(place), actor_of(request), timezone.now())
     return redirect("rules")
 
 
@@ -88,7 +86,7 @@ def switch(request: HttpRequest, rule_id: int) -> HttpResponse:
     """On or off; it keeps its place."""
     row = _row(rule_id)
     change = actions.disable_rule if row.enabled else actions.enable_rule
-    change(rule_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    change(rule_id, actor_of(request), timezone.now())
     return redirect("rules")
 
 
@@ -96,7 +94,7 @@ def switch(request: HttpRequest, rule_id: int) -> HttpResponse:
 def remove(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Off the table."""
     row = _row(rule_id)
-    actions.remove_rule(rule_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.remove_rule(rule_id, actor_of(request), timezone.now())
     messages.success(request, f"The rule “{row.name}” is gone.", extra_tags="good")
     return redirect("rules")
 

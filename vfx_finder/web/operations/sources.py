@@ -8,16 +8,20 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from vfx_finder.actions import senders as actions
-from vfx_finder.domain.sender import Refused
+from vfx_finder.domain.actor import Actor
+from vfx_finder.domain.sender import Refused, is_address
+from vfx_finder.ledger import deliveries as outgoing
 from vfx_finder.ledger import operations
+from vfx_finder.ledger import sources as ledger
 from vfx_finder.ledger.models import Refusal, Sender
-from vfx_finder.web.operations.forms import SenderForm, filled
+from vfx_finder.web.operations.forms import SenderForm
+from vfx_finder.web.operations.pulse import Gate, gate_of
 from vfx_finder.web.operations.refusals import refused_words
+from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 
 HEARD_DAYS = 7
 REFUSED_DAYS = 30
@@ -25,11 +29,12 @@ REFUSED_DAYS = 30
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One sender as the list shows it; `studies` of the last week."""
+    """One sender as the list shows it; `studies` of the last week. `may_remove`: it is off, and nothing names it."""
 
     sender: Sender
     studies: int
     has_token: bool
+    may_remove: bool
 
 
 @dataclass(frozen=True)
@@ -44,14 +49,45 @@ class RefusalRow:
     sender_id: int | None
 
 
+EMPTY_WORDS: dict[Gate, tuple[str, str]] = {
+    Gate.NAMED: ("No sender is set up in this list", "Those named in VFX_ACCEPTED_CALLING_AE_TITLES may send."),
+    Gate.THIS_MACHINE: (
+        "Everybody on this machine may send",
+        "No sender is set up, and no other machine reaches the listener. The first sender you add shuts all "
+        "others out.",
+    ),
+    Gate.ANYBODY: (
+        "Anybody on the network may send",
+        "No sender is set up, and VFX_ACCEPT_ANY_SENDER lets everybody in. The first sender you add shuts all others "
+        "out.",
+    ),
+    Gate.NOBODY: (
+        "Nobody may send: every study is refused",
+        "Add the AE title of your PACS or scanner. A caller that was turned away stands below and is let in with one "
+        "key.",
+    ),
+}
+"""What an empty list means."""
+
+FIRST_WORDS: dict[Gate, str] = {
+    Gate.THIS_MACHINE: "Until now everybody on this machine may send. From then on only the senders of this list may.",
+    Gate.ANYBODY: "Until now anybody on the network may send. From then on only the senders of this list may.",
+}
+"""What changes with the first sender."""
+
+
 @require_safe
 def sources(request: HttpRequest) -> HttpResponse:
     """Every sender, and the callers of the last month that were turned away."""
     now = timezone.now()
     every = operations.senders()
     sent = operations.heard_since((sender.AETitle for sender in every), now - HEARD_DAYS * operations.DAY)
+    unused = ledger.never_sent(sender.AETitle for sender in every if not sender.enabled)
+    title, explained = EMPTY_WORDS[gate_of(settings.VFX, every)]
     words = {
-        "rows": [SourceRow(one, sent.get(one.AETitle, 0), bool(one.token_sha256)) for one in every],
+        "rows": [_row(one, sent.get(one.AETitle, 0), one.AETitle in unused) for one in every],
+        "empty_title": title,
+        "empty_words": explained,
         "refused": [_refusal_row(one, every) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)],
         "commitments": [(one, len(one.asked)) for one in operations.commitments()],
         "named": sorted(set(settings.VFX.accepted_calling_ae_titles) - {one.AETitle for one in every}),
@@ -62,71 +98,83 @@ def sources(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """A new sender; ?refusal= fills the form from a caller that was turned away, so that one key lets it in."""
+    """A new sender. ?refusal= fills the form from a caller that was turned away, so that one key lets it in;
+    ?destination= from a system that results go to, so that it can report what it has stored."""
+    return _form(request, None, _known_of(request) | {"enabled": True})
+
+
+def _known_of(request: HttpRequest) -> dict[str, Any]:
     refusal = operations.refusal(_number(request.GET.get("refusal")))
-    start = {"AETitle": refusal.calling, "host": refusal.host, "enabled": True} if refusal else {"enabled": True}
-    return _form(request, None, start)
+    if refusal is not None:
+        return {"AETitle": refusal.calling, "host": refusal.host}
+    here = outgoing.destination(_number(request.GET.get("destination")))
+    if here is not None:
+        host = here.host if is_address(here.host) else ""
+        return {"AETitle": here.AETitle, "host": host, "description": f"{here.name}: results go there"}
+    return {}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, sender_id: int) -> HttpResponse:
     """Change a sender."""
-    sender = _sender(sender_id)
+    sender = sender_or_404(sender_id)
     start = {name: getattr(sender, name) for name in SenderForm.base_fields}
     return _form(request, sender, start)
 
 
 def _form(request: HttpRequest, sender: Sender | None, start: dict[str, Any]) -> HttpResponse:
-    form = filled(SenderForm, request, start)
-    keep = _keeper(request, sender, timezone.now())
-    if request.method == "POST" and form.kept_by(keep):
-        messages.success(request, f"{form.cleaned_data['AETitle']} is kept.", extra_tags="good")
-        return redirect("sources")
-    words = {
-        "form": form,
-        "heading": f"Sender {sender.AETitle}" if sender else "A new sender",
-        "explained": "Takes effect within seconds; the listener is not restarted.",
-        "save": "Save" if sender else "Let it in",
-        "ready": bool(start.get("AETitle")),
-        "back": reverse("sources"),
-    }
-    return render(request, "operations/form.html", words)
+    def keep(wish: actions.Wish, actor: Actor, now: datetime) -> str:
+        return f"{actions.keep_sender(wish, actor, now, sender.pk if sender else None).AETitle} is kept."
 
-
-def _keeper(request: HttpRequest, sender: Sender | None, now: datetime) -> Any:
-    actor = request.user.actor  # type: ignore[union-attr]
-    return lambda said: actions.keep_sender(actions.Wish(**said), actor, now, sender.pk if sender else None)
+    sheet = Sheet(
+        form=SenderForm,
+        start=start,
+        keep=keep,
+        back="sources",
+        heading=f"Sender {sender.AETitle}" if sender else "A new sender",
+        explained="Takes effect within seconds; the listener is not restarted.",
+        warning=FIRST_WORDS.get(gate_of(settings.VFX, operations.senders()), ""),
+        save="Save" if sender else "Let it in",
+        besides={"ready": bool(start.get("AETitle"))},
+    )
+    return answered(request, sheet)
 
 
 @require_POST
 def switch_off(request: HttpRequest, sender_id: int) -> HttpResponse:
     """From now on this sender is refused."""
-    _sender(sender_id)
-    sender = actions.disable_sender(sender_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    sender_or_404(sender_id)
+    sender = actions.disable_sender(sender_id, actor_of(request), timezone.now())
     messages.success(request, f"{sender.AETitle} may no longer send; its token is gone.", extra_tags="good")
     return redirect("sources")
 
 
 @require_POST
-def token(request: HttpRequest, sender_id: int) -> HttpResponse:
-    """A new STOW-RS token, shown on this answer alone: only its digest is kept."""
-    sender = _sender(sender_id)
-    secret = actions.new_token(sender_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
-    return render(request, "operations/token.html", {"sender": sender, "secret": secret})
+def remove(request: HttpRequest, sender_id: int) -> HttpResponse:
+    """Off the list, for one that is switched off and never sent anything."""
+    sender_or_404(sender_id)
+    sender = actions.remove_sender(sender_id, actor_of(request), timezone.now())
+    messages.success(request, f"{sender.AETitle} is gone from the list.", extra_tags="good")
+    return redirect("sources")
 
 
 @require_POST
 def forget(request: HttpRequest, refusal_id: int) -> HttpResponse:
     """Take a refusal off the list; the caller comes back to it when it is refused again."""
-    actions.forget_refusal(refusal_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.forget_refusal(refusal_id, actor_of(request), timezone.now())
     return redirect("sources")
 
 
-def _sender(sender_id: int) -> Sender:
+def sender_or_404(sender_id: int) -> Sender:
+    """The sender of this id; a page that is not there otherwise."""
     found = next((one for one in operations.senders() if one.pk == sender_id), None)
     if found is None:
         raise Http404
     return found
+
+
+def _row(sender: Sender, studies: int, never_sent: bool) -> SourceRow:
+    return SourceRow(sender, studies, bool(sender.token_sha256), not sender.enabled and never_sent)
 
 
 def _refusal_row(refusal: Refusal, every: list[Sender]) -> RefusalRow:
