@@ -20,6 +20,7 @@ POSTED = frozenset(
         "patient-move",
         "patient-note",
         "patient-age",
+        "patient-first-contact",
         "operations-search",
         "operations-retry",
         "operations-retry-all",

@@ -8,6 +8,7 @@ from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.referral import NOTHING_KNOWN, Circumstances, Hold, Route, Tier, is_new, tier
 from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
 from vfx_finder.domain.spine import Level
+from vfx_finder.ledger.first_contact import latest_answers
 from vfx_finder.ledger.hospital import latest_correction
 from vfx_finder.ledger.identities import of_patient, surviving
 from vfx_finder.ledger.models import Case, Referral, SignedReview
@@ -100,7 +101,7 @@ def _person(case: Case) -> dict[str, str]:
 def _escalate(
     referral: Referral, signed: SignedReview, reached: ReviewOutcome, how: tuple[Circumstances, Act]
 ) -> Referral:
-    """Add what is new to the open referral; its tier only ever rises."""
+    """Add what is new to the open referral; its tier only ever rises. What the patient said keeps its say."""
     known, act = how
     before = {Level(name): grade for name, grade in referral.grades.items()}
     together = ReviewOutcome(
@@ -109,7 +110,9 @@ def _escalate(
     for name, value in _burden(together).items():
         setattr(referral, name, value)
     was = referral.tier
-    referral.tier = min(Tier(was), tier(together, known))
+    by_images = min(Tier(referral.imaging_tier or was), tier(together, known))
+    referral.imaging_tier = by_images if referral.imaging_tier else ""
+    referral.tier = min(by_images, tier(together, latest_answers(referral.pk).circumstances))
     referral.save()
     tell(act, "escalated", signed.case, {"was": was, "tier": referral.tier}, referral=referral)
     return referral

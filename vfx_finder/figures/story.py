@@ -12,7 +12,7 @@ from vfx_finder.figures.people import written_date
 
 VERB_WORDS: Mapping[str, str] = {
     "received": "First image received",
-    "settled": "All images received; analysis asked for",
+    "settled": "All images received",
     "reopened": "More images arrived; to be analysed again",
     "duplicate-with-other-bytes": "An image came again with other content; the first was kept",
     "other-content-seen": "Images with other content seen to",
@@ -35,6 +35,7 @@ VERB_WORDS: Mapping[str, str] = {
     "moved": "Moved along the pathway",
     "noted": "Note written",
     "age-answered": "Age answered",
+    "circumstances-answered": "First contact",
     "patient-corrected": "The hospital corrected the patient's details",
     "patient-merged": "The hospital merged two patient records into this one",
     "merged-two-open": "The hospital merged two patients who both have an open referral",
@@ -117,6 +118,7 @@ def _words(event: Told) -> str:
     extra += [written_date(detail["deceased_on"])] if detail.get("deceased_on") else []
     extra += [f"against “{detail['against']}”"] if detail.get("against") else []
     extra += _seen_to(event)
+    extra += _answers(detail) if event.verb == "circumstances-answered" else []
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
     return f"{said}: {', '.join(extra)}" if extra else said
@@ -128,6 +130,19 @@ def _seen_to(event: Told) -> list[str]:
     count = int(event.detail.get("count", 0))
     answer = event.detail.get("answer")
     return [f"{count} {'image' if count == 1 else 'images'}", *([LateAnswer(answer).words] if answer else [])]
+
+
+_ANSWERED: Mapping[str, str] = {
+    "event": "", "treatment": "bone treatment ", "prednisolone_mg_per_day": "prednisolone mg a day ",
+    "hip_fracture": "hip fracture ", "cancer": "cancer ", "bone_specialist": "bone specialist ",
+}  # fmt: skip
+
+
+def _answers(detail: Mapping[str, Any]) -> list[str]:
+    """What the patient said, as it was saved, and what it did to the priority."""
+    said = [f"{words}{_plain(detail[name])}" for name, words in _ANSWERED.items() if name in detail]
+    moved = [f"priority {detail['tier_was']} to {detail['tier']}"] if "tier_was" in detail else []
+    return [*(said or ["all answers taken back"]), *moved]
 
 
 def _since(detail: Mapping[str, Any]) -> list[str]:

@@ -6,11 +6,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from vfx_finder.actions import first_contact as answering
 from vfx_finder.actions import referral as pathway
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.referral import CloseReason, NotForFlsReason
 from vfx_finder.ledger import hospital, queries
+from vfx_finder.ledger.first_contact import latest_row
+from vfx_finder.referrals.first_contact import contact_from_form, shown_contact
 from vfx_finder.referrals.hospital import word_of
 from vfx_finder.referrals.patient import page_of
 from vfx_finder.referrals.queue import queue_of
@@ -32,7 +35,11 @@ def queue(request: HttpRequest) -> HttpResponse:
 def patient(request: HttpRequest, referral_id: int) -> HttpResponse:
     """One patient."""
     file = _file(referral_id)
-    shown = {"page": page_of(file, timezone.localdate()), "hospital": word_of(file.referral)}
+    shown = {
+        "page": page_of(file, timezone.localdate()),
+        "hospital": word_of(file.referral),
+        "contact": shown_contact(latest_row(referral_id)),
+    }
     return render(request, "referrals/patient.html", shown)
 
 
@@ -79,6 +86,17 @@ def age(request: HttpRequest, referral_id: int) -> HttpResponse:
         return _back(request, referral_id, "Give the age in whole years.", "bad")
     referral = pathway.answer_age(referral_id, int(years), _actor(request), timezone.now())
     return _back(request, referral_id, f"Age kept. {STATE[ReferralState(referral.state)]}.")
+
+
+@require_POST
+def first_contact(request: HttpRequest, referral_id: int) -> HttpResponse:
+    """Keep what the patient said about the fracture; the priority follows."""
+    try:
+        said = contact_from_form(request.POST.dict())
+    except ValueError:
+        return _back(request, referral_id, "An answer could not be read; nothing was kept.", "bad")
+    referral = answering.answer(referral_id, said, _actor(request), timezone.now())
+    return _back(request, referral_id, f"Answers kept. Priority {referral.tier}.")
 
 
 def _end(request: HttpRequest, referral_id: int, how: tuple, said: tuple[str, str]) -> HttpResponse:

@@ -26,6 +26,7 @@ DOORS: Final[dict[str, Permission]] = {
     "patient-move": Permission.MOVE_REFERRAL,
     "patient-note": Permission.MOVE_REFERRAL,
     "patient-age": Permission.MOVE_REFERRAL,
+    "patient-first-contact": Permission.MOVE_REFERRAL,
     "operations": Permission.READ_OPERATIONS,
     "operations-search": Permission.READ_OPERATIONS,
     "operations-found": Permission.READ_OPERATIONS,

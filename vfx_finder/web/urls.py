@@ -33,6 +33,7 @@ urlpatterns = [
     path("patients/<int:referral_id>/move", referrals.move, name="patient-move"),
     path("patients/<int:referral_id>/note", referrals.note, name="patient-note"),
     path("patients/<int:referral_id>/age", referrals.age, name="patient-age"),
+    path("patients/<int:referral_id>/first-contact", referrals.first_contact, name="patient-first-contact"),
     *ADDRESSES,
 ]
 

@@ -5,7 +5,7 @@ from vfx_finder.ledger.models.case import AnalysisRecord, Case, OtherContent, St
 from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destination
 from vfx_finder.ledger.models.heartbeat import Heartbeat
 from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
-from vfx_finder.ledger.models.referral import Referral, ReferralNote
+from vfx_finder.ledger.models.referral import Referral, ReferralAnswers, ReferralNote
 from vfx_finder.ledger.models.retrieval import Archive, PriorSearch, Sweep, SweptStudy
 from vfx_finder.ledger.models.review import SignedReview
 from vfx_finder.ledger.models.routing import RoutingRule
@@ -27,6 +27,7 @@ __all__ = [
     "PriorSearch",
     "RadiologyReport",
     "Referral",
+    "ReferralAnswers",
     "ReferralNote",
     "Refusal",
     "RoutingRule",

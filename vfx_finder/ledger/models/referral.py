@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from vfx_finder.domain.first_contact import MOST_PREDNISOLONE_MG, Answer, Event, Treatment
 from vfx_finder.domain.flow import REFERRAL_TRANSITIONS, ReferralState
 from vfx_finder.domain.referral import Hold, Tier
 from vfx_finder.ledger.models.case import Case
@@ -11,6 +12,11 @@ from vfx_finder.ledger.models.review import SignedReview
 
 ENDED = Q(state__in=[state.value for state in ReferralState if not REFERRAL_TRANSITIONS[state]])
 OPEN = Q(state__in=[state.value for state in ReferralState if REFERRAL_TRANSITIONS[state]])
+
+
+_EVENTS = ["", *(one.value for one in Event)]
+_TREATMENTS = ["", *(one.value for one in Treatment)]
+_ANSWERS = ["", *(one.value for one in Answer)]
 
 
 class Referral(models.Model):
@@ -37,6 +43,9 @@ class Referral(models.Model):
         max_length=32, choices=[(s.value, s.value) for s in ReferralState], default=ReferralState.NEW.value
     )
     tier = models.CharField(max_length=1, choices=[(t.value, t.value) for t in Tier])
+    imaging_tier = models.CharField(max_length=1, blank=True, choices=[(t.value, t.value) for t in Tier])
+    """The tier by the images alone, kept once the patient's answers have a say in `tier`; empty before."""
+
     hold = models.CharField(max_length=32, blank=True, choices=[(h.value, h.value) for h in Hold])
     grades = models.JSONField()
     max_grade = models.PositiveSmallIntegerField()
@@ -87,3 +96,38 @@ class ReferralNote(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk} on referral {self.referral_id}"
+
+
+class ReferralAnswers(models.Model):
+    """What the patient said about the fracture (`domain.first_contact`), as a named nurse saved it; empty where nobody
+    asked. Immutable: a correction is another row, and the newest stands."""
+
+    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="answers")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author_name = models.CharField(max_length=256)
+    written_at = models.DateTimeField()
+    event = models.CharField(max_length=32, blank=True)
+    treatment = models.CharField(max_length=16, blank=True)
+    prednisolone_mg_per_day = models.FloatField(null=True)
+    hip_fracture = models.CharField(max_length=16, blank=True)
+    cancer = models.CharField(max_length=16, blank=True)
+    bone_specialist = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["written_at", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(event__in=_EVENTS), name="answer_event_known"),
+            models.CheckConstraint(condition=Q(treatment__in=_TREATMENTS), name="answer_treatment_known"),
+            models.CheckConstraint(
+                condition=Q(hip_fracture__in=_ANSWERS) & Q(cancer__in=_ANSWERS) & Q(bone_specialist__in=_ANSWERS),
+                name="answers_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(prednisolone_mg_per_day__isnull=True)
+                | Q(prednisolone_mg_per_day__range=(0, MOST_PREDNISOLONE_MG)),
+                name="answer_dose_possible",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"answers {self.pk} on referral {self.referral_id}"
