@@ -129,10 +129,10 @@ class TestRemoving:
 class TestFirstSender:
     def test_on_loopback_everybody_may_send_until_the_first_is_listed(self, ops: Client, words: Words) -> None:
         assert "Everybody on this machine may send" in words("sources")
-        assert "From then on only the senders of this list may." in words("source-add")
+        assert "Once a sender is listed, only listed senders may." in words("source-add")
         ops.post(reverse("source-add"), SENDER)
         assert "Everybody on this machine" not in words("sources")
-        assert "From then on" not in words("source-add")
+        assert "Once a sender is listed" not in words("source-add")
 
     def test_an_empty_list_on_the_network_refuses_everybody_and_says_so(
         self, words: Words, monkeypatch: pytest.MonkeyPatch

@@ -66,6 +66,25 @@ def test_a_destination_is_set_up_tried_and_the_answer_appears_by_itself(
     assert not operator.complaints
 
 
+def test_a_destination_asks_only_for_what_its_protocol_needs(people: dict[Role, object], somebody: Somebody) -> None:
+    """And Save is in view on a small screen. Without JavaScript the page does the same."""
+    operator = somebody("ops", scripts=False)
+    operator.opens(reverse("destination-add"))
+    asked = {}
+    for protocol in Protocol:
+        operator.page.get_by_label("Spoken to by").select_option(protocol.value)
+        shown = [one.get_attribute("name") for one in operator.page.locator("form.set-up [name]:visible").all()]
+        asked[protocol] = set(shown) - {"name", "protocol", "before_sign_off", "enabled"}
+        box = operator.page.get_by_role("button", name="Save").bounding_box()
+        assert box["y"] + box["height"] <= 768, protocol
+    assert asked == {
+        Protocol.DICOM: {"AETitle", "host", "port", "use_tls", "kinds", "commitment"},
+        Protocol.STOW: {"url", "token", "kinds"},
+        Protocol.HL7: {"host", "port", "use_tls"},
+        Protocol.FHIR: {"url", "token"},
+    }
+
+
 def test_a_study_is_found_by_its_accession_number_which_no_address_shows(
     people: dict[Role, object], somebody: Somebody
 ) -> None:

@@ -33,13 +33,13 @@ def somebody(role: Role) -> Actor:
     return User.objects.get_or_create(username=f"{role}.one", defaults={"role": role})[0].actor
 
 
-def destination(name: str = "PACS", port: int = 104, **other: object) -> int:
-    """Set up a DICOM archive on this machine, or what `other` makes of it; its id."""
+def destination(name: str = "PACS", port: int = 104, changes: int | None = None, **other: object) -> int:
+    """Set up a DICOM archive on this machine, or what `other` makes of it, anew or as it `changes` one; its id."""
     from vfx_finder.actions.delivery import keep_destination
 
     facts = {"protocol": Protocol.DICOM, "AETitle": "ARCHIVE", "host": "127.0.0.1", "port": port, "kinds": KINDS}
-    row = keep_destination(DestinationFacts(name, **(facts | other)), somebody(Role.OPERATOR), given.NOW)
-    return row.pk
+    wanted = DestinationFacts(name, **(facts | other))
+    return keep_destination(wanted, somebody(Role.OPERATOR), given.NOW, destination_id=changes).pk
 
 
 def signed(study: int = 1) -> int:

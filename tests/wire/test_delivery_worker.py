@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support import outbox
 from tests.support.archives import archive, free_port, silent_peer, wait_for
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.domain.delivery import DeliveryState
+from vfx_finder.domain.sender import AcceptList, Sender
 from vfx_finder.ledger import deliveries
 from vfx_finder.ledger.models import DeliveredObject, Delivery, Destination
 from vfx_finder.spool import Spool
@@ -25,7 +27,7 @@ from vfx_finder.spool import Spool
 pytestmark = [pytest.mark.usefixtures("committed_db"), PEERS_VANISH]
 
 REPOSITORY = Path(__file__).parents[2]
-UNHURRIED = Patience(connect_s=10, answer_s=20)
+UNHURRIED = Patience(connect_s=30, answer_s=60)
 
 
 @pytest.fixture
@@ -190,3 +192,38 @@ def test_serving_ends_when_the_worker_is_asked_to_stop(post: Post) -> None:
         asked.set()
         assert worker.serve(post, there, asked) == 0
         assert state() == DeliveryState.WAITING
+
+
+def tried(post: Post, there: int) -> str:
+    """What a try of this destination comes to, and that it was a yes."""
+    worker.try_out(post, Destination.objects.get(pk=there))
+    here = Destination.objects.get(pk=there)
+    assert here.last_ok_at == here.last_tried_at
+    return here.last_answer
+
+
+def test_a_try_says_that_the_archive_could_not_report_what_it_keeps(post: Post) -> None:
+    """It takes everything, but calls back from where it is not let in; a host name is looked up for that."""
+    elsewhere = replace(post, accept=lambda: AcceptList((Sender("ARCHIVE", "10.0.0.9"),)))
+    here = replace(post, accept=lambda: AcceptList((Sender("ARCHIVE", "127.0.0.1"),)))
+    with archive() as pacs:
+        there = outbox.destination(port=pacs.port, host="localhost")
+        told = "Its storage commitment would be turned away: its AE title is among the Sources, but with another host."
+        assert tried(elsewhere, there).endswith(told)
+        assert "turned away" not in tried(here, there)
+        Destination.objects.update(commitment=False)
+        assert "turned away" not in tried(elsewhere, there)
+
+
+def test_what_waits_for_a_commitment_that_is_switched_off_ends_by_itself(post: Post) -> None:
+    """The archive never reports: hours would pass before it was asked again."""
+    pace = replace(outbox.PACE, proof_wait_s=7200)
+    with archive() as pacs, working(replace(post, pace=pace)):
+        pacs.commits = "never"
+        there = outbox.destination(port=pacs.port)
+        outbox.signed()
+        wait_for(lambda: state() == DeliveryState.SENT and len(pacs.asked) == 1)
+        assert outbox.destination(port=pacs.port, commitment=False, changes=there) == there
+        wait_for(lambda: state() == DeliveryState.PROVEN)
+    assert {one.committed_at for one in DeliveredObject.objects.all()} == {None}
+    assert len(pacs.asked) == 1

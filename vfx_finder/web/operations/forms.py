@@ -163,14 +163,14 @@ class DestinationForm(SetUpForm):
     protocol = forms.ChoiceField(
         label="Spoken to by", choices=[(protocol.value, words) for protocol, words in PROTOCOL_WORDS.items()]
     )
-    AETitle = forms.CharField(label="AE title", max_length=16, required=False, help_text="For DICOM.")
-    host = forms.CharField(label="Host", max_length=256, required=False, help_text="For DICOM and HL7.")
+    AETitle = forms.CharField(label="AE title", max_length=16, required=False)
+    host = forms.CharField(label="Host", max_length=256, required=False)
     port = forms.IntegerField(label="Port", required=False, min_value=1, max_value=65535)
     url = forms.CharField(
         label="Address",
         max_length=512,
         required=False,
-        help_text="For STOW-RS and FHIR, such as https://pacs/dicom-web.",
+        help_text="Such as https://pacs/dicom-web.",
     )
     token = forms.CharField(
         label="Token",
@@ -179,9 +179,9 @@ class DestinationForm(SetUpForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Sent as Authorization: Bearer. Empty keeps the one it has.",
     )
-    use_tls = forms.BooleanField(label="TLS", required=False, help_text="For DICOM and HL7.")
+    use_tls = forms.BooleanField(label="TLS", required=False)
     kinds = forms.MultipleChoiceField(
-        label="What it gets, by DICOM or STOW-RS",
+        label="What it gets",
         choices=[(kind.value, words) for kind, words in KIND_WORDS.items()],
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -189,13 +189,13 @@ class DestinationForm(SetUpForm):
     before_sign_off = forms.BooleanField(
         label="Also before sign-off",
         required=False,
-        help_text="A preliminary result, marked as unconfirmed. Otherwise only what a radiologist signed.",
+        help_text="A preliminary result, marked as unconfirmed; otherwise only signed ones.",
     )
     commitment = forms.BooleanField(
         label="Ask for storage commitment",
         required=False,
         initial=True,
-        help_text="The archive then says itself that it has taken responsibility (DICOM).",
+        help_text="The archive then says itself that it has taken responsibility.",
     )
     enabled = forms.BooleanField(label="In use", required=False, initial=True)
 

@@ -70,8 +70,8 @@ EMPTY_WORDS: dict[Gate, tuple[str, str]] = {
 """What an empty list means."""
 
 FIRST_WORDS: dict[Gate, str] = {
-    Gate.THIS_MACHINE: "Until now everybody on this machine may send. From then on only the senders of this list may.",
-    Gate.ANYBODY: "Until now anybody on the network may send. From then on only the senders of this list may.",
+    Gate.THIS_MACHINE: "Now everybody on this machine may send. Once a sender is listed, only listed senders may.",
+    Gate.ANYBODY: "Now anybody on the network may send. Once a sender is listed, only listed senders may.",
 }
 """What changes with the first sender."""
 
