@@ -73,8 +73,8 @@ def test_a_radiograph_is_listed_as_one_and_never_as_grade_0(day: dict[Role, Clie
     page = text(day[Role.RADIOLOGIST], "study", case.pk)
     assert "This is a radiograph (X-ray): a projection, read by a model that is an experiment." in page
     assert "Not ready to sign. T12: suspected on this radiograph" in page
-    assert "scale at the detector, no mm" in page
-    assert "a 2" not in page
+    assert "no mm: scale of detector" in page
+    assert "No text yet: a suspicion on this radiograph is not answered." in page
 
 
 def test_cement_stands_above_the_vertebrae_and_lists_no_study(day: dict[Role, Client]) -> None:

@@ -57,6 +57,7 @@ def test_a_suspicion_on_a_film_is_not_signed_away_by_silence() -> None:
     silent = proposed(FILM)
     assert silent.problems == ("T12: suspected on this radiograph; give it a grade, or reject it.",)
     assert silent.outcome().fracture_count == 0
+    assert silent.worst_index == AT[Level.T12]
     assert from_form(FILM, form(decision_T12="confirmed")).problems == silent.problems
 
 

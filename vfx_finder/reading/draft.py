@@ -94,7 +94,7 @@ class Draft:
     @property
     def worst_index(self) -> int:
         """Where the eye goes first: the flagged vertebra of the highest grade."""
-        worst = max(self.rows, key=lambda row: (row.grade or 0, row.finding.probability_grade2plus or 0), default=None)
+        worst = max(self.rows, key=_severity, default=None)
         return worst.index if worst else 0
 
     def may_shift(self, by: int) -> bool:
@@ -194,6 +194,10 @@ def _decision(row: Row) -> VertebraDecision:
         reason=row.reason,
         note=row.note,
     )
+
+
+def _severity(row: Row) -> tuple[int, bool, float]:
+    return row.grade or 0, row.was_flagged, row.finding.probability_grade2plus or 0.0
 
 
 def _missing_reasons(rows: Sequence[Row]) -> list[str]:

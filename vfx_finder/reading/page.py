@@ -27,9 +27,9 @@ _FLAG_WORDS: Mapping[str, str] = {
     "cut-by-field-of-view": "cut by field of view",
     "planes-disagree": "planes disagree",
     "thick-slices": "thick slices",
-    FILM_SUSPECTED: "suspected on the radiograph: please look",
-    SCALE_ESTIMATED: "scale estimated, no mm",
-    SCALE_AT_DETECTOR: "scale at the detector, no mm",
+    FILM_SUSPECTED: "suspected: please look",
+    SCALE_ESTIMATED: "no mm: scale estimated",
+    SCALE_AT_DETECTOR: "no mm: scale of detector",
     "research-film": "research",
 } | {mimic.value: mimic.words for mimic in Mimic}
 _WHY_NOT: Mapping[Reason, str] = {
@@ -164,6 +164,8 @@ def _is_film(analysis: Analysis | None) -> bool:
 def _report(file: StudyFile, draft: Draft, eligible: Eligibility) -> str:
     if CaseState(file.case.state) not in _WITH_A_REPORT:
         return ""
+    if any(row.is_unanswered for row in draft.rows):
+        return "No text yet: a suspicion on this radiograph is not answered."
     return report_text(draft.outcome(), eligible, draft.doubts, is_film=_is_film(file.analysis))
 
 
@@ -301,7 +303,7 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         grade=None if row.is_rejected else row.grade,
         grade_choices=_GRADES,
         shape=finding.deformity.value if finding.deformity and row.grade else "",
-        probability=_percent(probability) if probability is not None else "–",
+        probability=_percent(probability) if probability is not None and finding.grade is not None else "–",
         was_flagged=row.was_flagged,
         is_rejected=row.is_rejected,
         is_confirmed=row.was_flagged and row.decision is Decision.CONFIRMED,
