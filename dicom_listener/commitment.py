@@ -7,6 +7,7 @@ peer has heard it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -97,7 +98,10 @@ class Desk:
 
     @contextmanager
     def attended(self) -> Iterator[None]:
-        """Answer what is due while the block runs. What is under way at its end, the next listener tells again."""
+        """Answer what is due while the block runs. What is under way at its end has a moment to be recorded.
+
+        What that is too short for, the next listener tells again.
+        """
         thread = threading.Thread(target=self._rounds, name="commitment", daemon=True)
         thread.start()
         try:
@@ -105,6 +109,14 @@ class Desk:
         finally:
             self._stop.set()
             thread.join(LOOK_EVERY_S)
+            self._await_answers(time.monotonic() + LOOK_EVERY_S)
+
+    def _await_answers(self, until: float) -> None:
+        taken = 0
+        while taken < AT_ONCE and self._places.acquire(timeout=max(0.0, until - time.monotonic())):
+            taken += 1
+        for _ in range(taken):
+            self._places.release()
 
     def _rounds(self) -> None:
         looked = datetime.min.replace(tzinfo=UTC)

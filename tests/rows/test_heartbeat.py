@@ -16,7 +16,7 @@ QUICK = 0.02
 
 def soon(holds: Callable[[], bool]) -> bool:
     """Whether it comes true within some seconds."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not holds() and time.monotonic() < until:
         time.sleep(QUICK)
     return holds()

@@ -18,7 +18,7 @@ from vfx_finder.domain.flow import CaseState
 from vfx_finder.ledger.models import AnalysisRecord, Case
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 Start = Callable[[str], "subprocess.Popen[bytes]"]
 

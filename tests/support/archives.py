@@ -19,6 +19,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from tests.support.peers import peer
 from vfx_finder.dicom.sop_classes import sop_class_of
+from vfx_finder.dicom.turns import Turns
 from vfx_finder.domain.delivered import Kind
 
 LOOPBACK = "127.0.0.1"
@@ -68,8 +69,7 @@ class Archive:
 
     def _report(self, association, asked: Dataset) -> None:
         # While pynetdicom still serves the request, two threads would read the same association.
-        while association._is_paused:
-            time.sleep(0.01)
+        association._reactor_checkpoint = Turns(association)
         association.send_n_event_report(
             report_of(asked, failing=self.commits == "no"),
             2 if self.commits == "no" else 1,
@@ -163,7 +163,7 @@ def free_port() -> int:
 
 
 def _await_port(port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         try:
             socket.create_connection((LOOPBACK, port), timeout=1).close()

@@ -85,6 +85,7 @@ class Person:
     def has_study_open(self, name: str) -> bool:
         """Wait until this patient's study is on the screen, its picture too."""
         self.page.get_by_role("heading", level=1, name=name).wait_for()
+        self.page.wait_for_load_state()  # the page's script has run, and counts from now how long it has been open
         self.page.wait_for_function("document.querySelector('.sagittal image').decode().then(() => true)")
         self.page.wait_for_timeout(SETTLE_MS)
         return True

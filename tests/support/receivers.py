@@ -17,19 +17,22 @@ from vfx_finder.interop.mllp import Stream, framed
 
 LOOPBACK = "127.0.0.1"
 SOON = Patience(connect_s=2.0, answer_s=1.0)
+"""For receivers that are meant to stay silent."""
+UNHURRIED = Patience(connect_s=20.0, answer_s=60.0)
+"""For those that answer, on a machine that may be busy."""
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 Temper = Callable[[socket.socket, bytes], object]
 
 
 @contextmanager
-def receiver(temper: Temper) -> Iterator[MllpPeer]:
+def receiver(temper: Temper, patience: Patience = UNHURRIED) -> Iterator[MllpPeer]:
     """A system that does with every message what its temper is, one connection after the other."""
     with socket.create_server((LOOPBACK, 0)) as server:
         thread = threading.Thread(target=_take, args=(server, temper), daemon=True)
         thread.start()
-        yield MllpPeer(LOOPBACK, server.getsockname()[1], patience=SOON)
+        yield MllpPeer(LOOPBACK, server.getsockname()[1], patience=patience)
         server.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(60)
 
 
 def _take(server: socket.socket, temper: Temper) -> None:
@@ -79,7 +82,7 @@ def fhir_server(status: int, document: object) -> Iterator[tuple[WebPeer, list[d
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield WebPeer(f"http://{LOOPBACK}:{server.server_port}/fhir", "secret", patience=SOON), asked
+        yield WebPeer(f"http://{LOOPBACK}:{server.server_port}/fhir", "secret", patience=UNHURRIED), asked
     finally:
         server.shutdown()
         server.server_close()

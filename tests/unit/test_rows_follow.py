@@ -63,7 +63,7 @@ def kept(spool: Spool, count: int) -> list[Instance]:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not true() and time.monotonic() < until:
         time.sleep(0.01)
     return true()
@@ -77,7 +77,7 @@ def test_many_rows_are_written_together_and_then_nothing_waits(spool: Spool):
     for instance in instances:
         following.receive(instance)
     with following.following():
-        assert following.settle(20)
+        assert following.settle(60)
     assert ledger.written == instances
     assert ledger.commits == 1
     assert list(spool.waiting(FUTURE)) == []
@@ -92,7 +92,7 @@ def test_while_the_database_is_away_rows_wait_in_their_order(spool: Spool):
             following.receive(instance)
         assert not following.settle(0.2)
         ledger.away = False
-        assert following.settle(20)
+        assert following.settle(60)
     assert ledger.written == instances
 
 
@@ -106,7 +106,7 @@ def test_too_many_that_wait_send_the_next_sender_away(spool: Spool, monkeypatch:
     with pytest.raises(Retry):
         following.receive(instances[3])
     with following.following():
-        assert following.settle(20)
+        assert following.settle(60)
         following.receive(instances[3])
     assert ledger.written == instances
 
@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_written_stops_no_other(spool: Spool):
     for instance in instances:
         following.receive(instance)
     with following.following():
-        assert following.settle(20)
+        assert following.settle(60)
     assert ledger.written == instances[:2] + instances[3:]
     assert list(spool.waiting(FUTURE)) == [instances[2].path]
 

@@ -68,12 +68,27 @@ def test_nobody_waits_for_a_thread_that_is_dead():
 
 def test_nobody_waits_for_a_thread_that_is_let_go_for_good():
     """pynetdicom ends an association by letting its thread go on; whoever waits for it to stand is told."""
-    reactor = Reactor(slowly=0.5)
+    busy, done = threading.Event(), threading.Event()
+
+    class Busy(Reactor):
+        def run(self) -> None:
+            self.turns.wait()
+            busy.set()
+            done.wait(60)
+
+    def let_go() -> None:
+        while not done.wait(0.01):
+            reactor.turns.set()
+
+    reactor = Busy()
     with running(reactor):
-        time.sleep(0.1)  # past the stop, busy
-        threading.Timer(0.05, reactor.turns.set).start()
+        assert busy.wait(60)
+        letting_go = threading.Thread(target=let_go)
+        letting_go.start()
         with pytest.raises(AssociationEnded):
             reactor.turns.clear()
+        done.set()
+        letting_go.join()
 
 
 def test_the_thread_itself_may_ask_something():

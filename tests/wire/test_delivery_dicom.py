@@ -23,7 +23,10 @@ from vfx_finder.domain.errors import Retry
 pytestmark = PEERS_VANISH
 
 QUICK = Patience(connect_s=2, answer_s=2, bytes_per_second=10e6)
-USUAL = Patience(connect_s=10, answer_s=20)
+"""For a peer that is meant to say nothing at all."""
+HASTY = Patience(connect_s=30, answer_s=2, bytes_per_second=10e6)
+"""For one that is meant to fall silent."""
+USUAL = Patience(connect_s=30, answer_s=60)
 TRANSACTION = "2.25.1234567"
 
 
@@ -129,7 +132,7 @@ def test_a_peer_that_says_nothing_is_left_in_time() -> None:
 def test_an_archive_that_never_answers_a_store_is_left_in_time(pacs: Archive) -> None:
     pacs.hold_after = 0
     began = time.monotonic()
-    (answer,) = send.store(at(pacs.port, QUICK), [result()])
+    (answer,) = send.store(at(pacs.port, HASTY), [result()])
     assert (answer.status, answer.accepted, answer.hopeless) == (None, False, False)
     assert time.monotonic() - began < 40
 
@@ -138,14 +141,14 @@ def test_a_peer_that_stops_reading_in_mid_object_is_cut_off(pacs: Archive) -> No
     """The socket stands, its window is full: without a limit of our own the sender would wait for ever."""
     with StuckProxy(pacs.port, after=300_000) as port:
         began = time.monotonic()
-        answers = send.store(at(port, QUICK), [result(pixels=6000)])
+        answers = send.store(at(port, HASTY), [result(pixels=6000)])
         assert time.monotonic() - began < 60
     assert [one.accepted for one in answers] == [False]
 
 
 def test_storage_commitment_comes_by_the_same_association(pacs: Archive) -> None:
     asked = [(one.SOPClassUID, one.SOPInstanceUID) for one in (result(Kind.SC), result(Kind.SR))]
-    proof = send.ask_commitment(at(pacs.port), TRANSACTION, asked, linger_s=5)
+    proof = send.ask_commitment(at(pacs.port), TRANSACTION, asked, linger_s=60)
     assert proof is not None
     assert (proof.TransactionUID, proof.committed, proof.failed) == (TRANSACTION, {uid for _, uid in asked}, ())
     assert [item.ReferencedSOPClassUID for item in pacs.asked[0].ReferencedSOPSequence] == [one for one, _ in asked]
@@ -154,7 +157,7 @@ def test_storage_commitment_comes_by_the_same_association(pacs: Archive) -> None
 def test_an_archive_that_does_not_keep_an_object_says_so(pacs: Archive) -> None:
     pacs.commits = "no"
     one = result()
-    proof = send.ask_commitment(at(pacs.port), TRANSACTION, [(one.SOPClassUID, one.SOPInstanceUID)], linger_s=5)
+    proof = send.ask_commitment(at(pacs.port), TRANSACTION, [(one.SOPClassUID, one.SOPInstanceUID)], linger_s=60)
     assert proof is not None
     assert (proof.committed, proof.failed) == (frozenset(), ((one.SOPInstanceUID, 0x0112),))
 

@@ -13,7 +13,7 @@ from tests.support import hl7 as said
 from tests.support import intake as given
 from tests.support import outbox, spines
 from tests.support.archives import wait_for
-from tests.support.receivers import NOW, SOON, answering, fhir_server, receiver, responses
+from tests.support.receivers import NOW, UNHURRIED, answering, fhir_server, receiver, responses
 from vfx_finder.actions import analysis, delivery, hospital, intake
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivery import DeliveryState, Protocol
@@ -32,7 +32,7 @@ FRACTURES = len(spines.SPAN)
 
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Post]:
-    yield Post(Spool(tmp_path), outbox.small_objects, Station("VFXFINDER", patience=SOON), outbox.PACE)
+    yield Post(Spool(tmp_path), outbox.small_objects, Station("VFXFINDER", patience=UNHURRIED), outbox.PACE)
 
 
 def serve(post: Post, there: int) -> DeliveryState:

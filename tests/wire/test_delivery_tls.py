@@ -32,7 +32,7 @@ def of_archive(authority: Authority, papers: Papers) -> ssl.SSLContext:
 
 
 def at(port: int, ours: OurTls) -> Peer:
-    patience = Patience(connect_s=5, answer_s=10)
+    patience = Patience(connect_s=20, answer_s=60)
     return Peer("127.0.0.1", port, "ARCHIVE", "VFXFINDER", ours.context(), patience)
 
 

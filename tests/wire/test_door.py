@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -44,7 +44,7 @@ def book() -> Book:
     return Book()
 
 
-def is_cut_off(peer: socket.socket, within_s: float = 10) -> bool:
+def is_cut_off(peer: socket.socket, within_s: float = 60) -> bool:
     """Whether the listener ends this connection, perhaps after a last word."""
     peer.settimeout(within_s)
     try:
@@ -116,13 +116,14 @@ def test_a_sender_that_crawls_is_cut_off(open_ear, book: Book):
         open_ear(Door(patience_s=2), around=Around(refusals=book.refusals)) as ear,
         associated(ear.address(), CT) as link,
     ):
-        for _ in range(100):
-            if not link.is_established:
-                break
-            link.dul.socket.socket.sendall(unit)
-            time.sleep(0.1)
-        assert not link.is_established
-        assert book.count(Refused.TOO_SLOW) == 1
+        with suppress(OSError, AttributeError):  # the connection is gone a moment before the association knows
+            for _ in range(100):
+                if not link.is_established:
+                    break
+                link.dul.socket.socket.sendall(unit)
+                time.sleep(0.1)
+        assert eventually(lambda: not link.is_established)
+        assert eventually(lambda: book.count(Refused.TOO_SLOW) == 1)
 
 
 def test_a_flood_of_associations_is_refused_and_passes(open_ear, book: Book):

@@ -24,7 +24,7 @@ from dicom_listener.server import Around, listening
 from tests.support import dicom
 from tests.support.intake import NOW
 from tests.support.orthanc import LOOPBACK, Orthanc, orthanc
-from tests.wire.conftest import Ear
+from tests.wire.conftest import Ear, eventually
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.actor import Actor
@@ -113,10 +113,10 @@ def test_orthanc_is_told_what_is_committed_here(archive: Orthanc, committed_db: 
         good = report_on(archive, asked["Path"])
         never = {"DicomInstances": [{"SOPClassUID": uid.MRImageStorage, "SOPInstanceUID": "1.2.3.4.5"}]}
         bad = report_on(archive, archive.ask("/modalities/keeper/storage-commitment", "POST", never)["Path"])
+        assert eventually(lambda: not CommitmentRequest.objects.filter(answered_at=None).exists())
     assert (good["Status"], bad["Status"]) == ("Success", "Failure")
     assert {one["SOPInstanceUID"] for one in good["Success"]} == set(kept_in(spool))
     assert [(one["SOPInstanceUID"], one["FailureReason"]) for one in bad["Failures"]] == [("1.2.3.4.5", 0x0122)]
-    assert CommitmentRequest.objects.filter(answered_at=None).count() == 0
 
 
 @contextmanager

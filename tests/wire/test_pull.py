@@ -110,7 +110,7 @@ def house(committed_db: None, tmp_path: Path) -> Iterator[House]:
     def receive(instance):
         return intake.receive(instance, given.LISTENER, now(), given.SETTLE)
 
-    asker = Asker(TITLE, spool, given.SETTLE, now=now, patience=Patience(connect_s=5, answer_s=20))
+    asker = Asker(TITLE, spool, given.SETTLE, now=now, patience=Patience(connect_s=30, answer_s=60))
     around = Around(leave=hang_up)
     with listening((LOOPBACK, 0), Keeper(spool, receive), Door(TITLE), around) as ear:
         yield House(ear.port, asker, passed)

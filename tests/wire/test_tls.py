@@ -19,6 +19,7 @@ from dicom_listener.tls import Tls, TlsFiles, context_of, valid_until
 from tests.support.certificates import Authority, Papers
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear, eventually
 from tests.wire.test_door import Book, is_cut_off
+from vfx_finder.dicom.turns import Turns
 from vfx_finder.domain.errors import Broken
 from vfx_finder.domain.sender import Refused
 
@@ -44,6 +45,7 @@ class Secured:
         )
         if not link.is_established:
             return False
+        link._reactor_checkpoint = Turns(link)
         answered = link.send_c_echo().get("Status") == 0
         link.release()
         return answered
@@ -79,7 +81,7 @@ def secured(authority: Authority, tmp_path: Path, open_ear) -> Iterator[Secured]
     shutil.copy(server.key, files.key)
     book = Book()
     around = Around(refusals=book.refusals, secure=Tls(files).context)
-    with open_ear(Door(handshake_s=3), around=around) as ear:
+    with open_ear(Door(handshake_s=6), around=around) as ear:
         yield Secured(ear, files, authority, book)
 
 
