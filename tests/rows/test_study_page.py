@@ -281,3 +281,26 @@ def test_images_that_came_with_other_content_are_listed_until_somebody_has_seen_
     assert "came again" not in said
     assert "came again" not in words("system-health")
     assert "Images with other content seen to: 3 images" in words("operations-study", case.pk)
+
+
+def test_a_result_that_was_given_up_is_an_alarm_of_today_on_page_metric_and_in_the_docs(
+    analysed: Callable[..., int], sign: Callable[..., object], operator: Actor, ops: Client
+) -> None:
+    """After all its tries nobody gets it until a person acts."""
+    from tests.house.test_docs import DOCS
+
+    def bad() -> int:
+        text = Client().get(reverse("metrics")).content.decode()
+        return int(text.split('vfx_alarms{level="bad"} ')[1].split()[0])
+
+    delivery.keep_destination(TestSendingLater.PACS, operator, given.NOW)
+    sign(analysed({Level.L1: 2}), confirmed(Level.L1, 2))
+    before = bad()
+    Delivery.objects.update(state="dead-letter", next_at=None)
+    assert bad() == before + 1
+    markup = ops.get(reverse("system-health")).content.decode()
+    line = next(part for part in markup.split("<li ") if "1 result was given up" in part)
+    assert line.startswith('class="note bad"')
+    page = " ".join((DOCS / "monitoring.md").read_text().split())
+    assert "studies or results stand still until a person acts" in page
+    assert "A result that was given up is among them" in page

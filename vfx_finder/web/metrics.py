@@ -96,7 +96,7 @@ def _flow(pulse: Pulse) -> Iterator[Metric]:
         times = (("0.5", pulse.answer_times.median), ("0.95", pulse.answer_times.p95))
         yield Metric(
             "vfx_answer_seconds",
-            "Seconds from the last image of a study to its answer, over the last day.",
+            "Seconds from the last image of an analysed study to its answer, over the last day.",
             tuple(((("quantile", quantile),), seconds) for quantile, seconds in times),
         )
 
@@ -120,7 +120,7 @@ def _people(pulse: Pulse) -> Iterator[Metric]:
     yield _one("vfx_hospital_messages_listed", "Hospital messages that need a person.", found.messages)
     told = [alarm.level for alarm in alarms(pulse)]
     levels = tuple(((("level", level),), float(told.count(level))) for level in ("bad", "ask"))
-    yield Metric("vfx_alarms", "Alarms on the overview page: bad stops studies, ask wants a look.", levels)
+    yield Metric("vfx_alarms", "Alarms on the overview page. bad: studies or results stand still; ask: wants a look.", levels)
 
 
 def _parts(pulse: Pulse) -> Iterator[Metric]:

@@ -20,7 +20,10 @@ ROOM_FOR_A_BUSY_DAY = 20 * 10**9
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing that is wrong: how bad ("bad": studies or results stand still until a person acts; "ask" wants a look), and the page to open."""
+    """One thing that is wrong: how bad, and the page to open.
+
+    "bad": studies or results stand still until a person acts, today; "ask" wants a look.
+    """
 
     level: str
     words: str
