@@ -120,7 +120,8 @@ def _people(pulse: Pulse) -> Iterator[Metric]:
     yield _one("vfx_hospital_messages_listed", "Hospital messages that need a person.", found.messages)
     told = [alarm.level for alarm in alarms(pulse)]
     levels = tuple(((("level", level),), float(told.count(level))) for level in ("bad", "ask"))
-    yield Metric("vfx_alarms", "Alarms on the overview page. bad: studies or results stand still; ask: wants a look.", levels)
+    meaning = "Alarms on the overview page. bad: studies or results stand still; ask: wants a look."
+    yield Metric("vfx_alarms", meaning, levels)
 
 
 def _parts(pulse: Pulse) -> Iterator[Metric]:
