@@ -255,6 +255,14 @@ def test_a_destination_says_which_protocol_needs_which_field(ops: Client) -> Non
     assert "name" not in needed
 
 
+def test_the_issuer_in_force_is_shown_and_that_a_change_needs_a_restart(
+    words: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "is not joined with one that names its issuer" in words("messages")
+    monkeypatch.setattr(settings, "VFX", Settings(issuer_of_patient_id="HOSP"))
+    assert "is taken for one of HOSP ( VFX_ISSUER_OF_PATIENT_ID ; a change counts after a restart)" in words("messages")
+
+
 def test_only_an_operator_removes_and_makes_tokens(archive: Sender) -> None:
     nurse = Client()
     person = busy_day.User.objects.create_user("nurse", password=None, role=Role.NURSE)
