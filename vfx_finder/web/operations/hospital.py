@@ -1,5 +1,6 @@
 """What other systems of the hospital told us, and which of it needs a person. Names no patient: control ids do."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,6 +11,7 @@ from vfx_finder.actions import hospital as actions
 from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.ledger import hospital, operations
 from vfx_finder.ledger.models import HospitalMessage
+from vfx_finder.web.operations.sheet import actor_of
 
 OUTCOME_WORDS: dict[Outcome, tuple[str, str]] = {
     Outcome.APPLIED: ("applied", "good"),
@@ -23,7 +25,8 @@ def hospital_messages(request: HttpRequest) -> HttpResponse:
     """Messages that could not be applied, and those of the last day."""
     listed = [_row(one) for one in hospital.messages_to_look_at()]
     recent = [_row(one) for one in operations.messages_since(timezone.now() - operations.DAY)]
-    return render(request, "operations/messages.html", {"listed": listed, "recent": recent})
+    words = {"listed": listed, "recent": recent, "issuer": settings.VFX.issuer_of_patient_id}
+    return render(request, "operations/messages.html", words)
 
 
 def _row(message: HospitalMessage) -> dict[str, object]:
@@ -42,7 +45,7 @@ def _why(reason: str) -> str:
 @require_POST
 def again(request: HttpRequest, message_id: int) -> HttpResponse:
     """Do what a message says once more, after what stood in its way was mended."""
-    outcome = actions.apply_again(message_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    outcome = actions.apply_again(message_id, actor_of(request), timezone.now())
     if outcome is Outcome.LISTED:
         messages.warning(request, "The message still needs a person.", extra_tags="ask")
     else:
@@ -53,6 +56,6 @@ def again(request: HttpRequest, message_id: int) -> HttpResponse:
 @require_POST
 def put_aside(request: HttpRequest, message_id: int) -> HttpResponse:
     """A person has seen to it."""
-    actions.put_aside(message_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    actions.put_aside(message_id, actor_of(request), timezone.now())
     messages.success(request, "The message is put aside; it stays kept.", extra_tags="good")
     return redirect("messages")
