@@ -33,9 +33,11 @@ def _by_case(differing: Iterable[tuple[Case, StoredInstance, Instance]]) -> Iter
 
 def _note(case: Case, offered: Sequence[Offered], act: Act) -> None:
     OtherContent.objects.bulk_create([_row(case, row, one, act) for row, one in offered], ignore_conflicts=True)
-    for row, one in offered:
-        OtherContent.objects.filter(instance=row, sha256=one.sha256).update(times=F("times") + 1, last_at=act.now)
-    images = len({row.pk for row, _ in offered})
+    kept = {row.pk for row, _ in offered}
+    # The bytes hold their UID, so that a digest belongs to one instance alone.
+    again = OtherContent.objects.filter(instance_id__in=kept, sha256__in={one.sha256 for _, one in offered})
+    again.update(times=F("times") + 1, last_at=act.now)
+    images = len(kept)
     tell(act, "duplicate-with-other-bytes", case, {"count": images})
     log.warning("other-bytes-for-kept-instances", correlation_id=case.correlation_id, images=images)
 
