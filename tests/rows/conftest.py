@@ -1,6 +1,7 @@
 """Studies and people in the rows, each test on its own."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
@@ -9,12 +10,16 @@ from django.urls import reverse
 from tests.support import intake as given
 from tests.support import spines
 from tests.support.forms import Words, plain
+from tests.support.reviews import confirmed
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.review import Review, VertebraDecision
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Patient
+
+if TYPE_CHECKING:
+    from vfx_finder.ledger.models import Referral
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +71,20 @@ def sign(radiologist: Actor) -> Callable[..., object]:
         return review.sign(case_id, signed, radiologist, given.later(120))
 
     return signing
+
+
+@pytest.fixture
+def referred(analysed: Callable[..., int], sign: Callable[..., object]) -> Callable[..., "Referral"]:
+    """A patient with an open referral."""
+    from tests.support.hospital import patient
+    from vfx_finder.ledger.models import Referral
+
+    def refer(who: Patient | None = None, study: int = 1, grades: Mapping[Level, int] | None = None) -> Referral:
+        found = grades or {Level.L1: 2}
+        sign(analysed(found, study, who or patient()), *(confirmed(level, grade) for level, grade in found.items()))
+        return Referral.objects.order_by("pk").last()
+
+    return refer
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""The hospital merges, corrects and loses patients, and reports its own studies: what becomes of referrals here."""
+"""Messages of the hospital are kept and answered, and merged patients are one patient here."""
 
-from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -11,50 +10,21 @@ from hypothesis import strategies as st
 
 from tests.support import hl7 as said
 from tests.support import intake as given
-from tests.support.reviews import confirmed
+from tests.support.hospital import HOSPITAL, hear, patient, verbs
 from vfx_finder.actions import hospital, referral
 from vfx_finder.actions._trail import Act
-from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
-from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.domain.identity import PatientRef
-from vfx_finder.domain.referral import CloseReason, Hold
+from vfx_finder.domain.referral import CloseReason
 from vfx_finder.domain.spine import Level
-from vfx_finder.domain.study import Patient
 from vfx_finder.interop.acknowledgement import Code
 from vfx_finder.ledger import hospital as told
 from vfx_finder.ledger import identities, queries
-from vfx_finder.ledger.models import AuditEvent, Case, HospitalMessage, PatientChange, RadiologyReport, Referral
+from vfx_finder.ledger.models import Case, HospitalMessage, PatientChange, RadiologyReport, Referral
 from vfx_finder.ledger.priors import earlier_study
 
 pytestmark = pytest.mark.django_db
-
-HOSPITAL = Actor.process("hospital listener")
-
-
-def patient(number: str = "P1", issuer: str = "HOSP", **more: str) -> Patient:
-    return replace(given.patient(number), IssuerOfPatientID=issuer, **more)
-
-
-def hear(content: bytes, seconds: float = 200) -> hospital.Heard:
-    return hospital.hear(content, HOSPITAL, given.later(seconds))
-
-
-def verbs(row: Referral) -> list[str]:
-    return [event.verb for event in AuditEvent.objects.filter(referral=row)]
-
-
-@pytest.fixture
-def referred(analysed, sign):
-    """A patient with an open referral."""
-
-    def refer(who: Patient | None = None, study: int = 1, grades: dict[Level, int] | None = None) -> Referral:
-        found = grades or {Level.L1: 2}
-        sign(analysed(found, study, who or patient()), *(confirmed(level, grade) for level, grade in found.items()))
-        return Referral.objects.order_by("pk").last()
-
-    return refer
 
 
 @pytest.fixture
@@ -284,235 +254,3 @@ def test_without_the_setting_a_death_is_not_lost_but_listed(referred, settings, 
     settings.VFX = SimpleNamespace(**{**settings.VFX.model_dump(), "issuer_of_patient_id": "HOSP"})
     hospital.apply_again(message.pk, operator, given.later(400))
     assert set(told.reported_dead([row])) == {row.pk}
-
-
-# ---- death
-
-
-@pytest.mark.parametrize("event", ["A03", "A08", "A31"])
-def test_a_death_is_told_to_the_nurse_at_once_and_nobody_is_contacted(referred, nurse, event):
-    row = referred()
-    hear(said.message(f"ADT^{event}", said.pid(died_at="20261121", is_dead="Y")))
-    assert f"{told.reported_dead([row])[row.pk].on:%Y%m%d}" == "20261121"
-    assert "patient-died" in verbs(row)
-    with pytest.raises(WrongState, match="died"):
-        referral.move(row.pk, ReferralState.ACCEPTED, nurse, given.later(300))
-    ended = referral.close(row.pk, CloseReason.DECEASED, nurse, given.later(300))
-    assert ended.state == ReferralState.CLOSED
-
-
-def test_a_death_under_the_old_number_is_the_death_of_the_merged_patient(referred):
-    row = referred(patient("OLD"))
-    hear(said.merge("NEW^^^HOSP", "OLD^^^HOSP"))
-    hear(said.message("ADT^A31", said.pid("OLD^^^HOSP", is_dead="Y"), control_id="C2"))
-    row.refresh_from_db()
-    assert row.pk in told.reported_dead([row])
-
-
-def test_a_referral_opened_after_the_death_shows_it(referred):
-    hear(said.message("ADT^A31", said.pid(is_dead="Y")))
-    row = referred()
-    assert row.pk in told.reported_dead([row])
-
-
-def test_a_death_taken_back_lets_the_pathway_go_on(referred, nurse):
-    row = referred()
-    hear(said.message("ADT^A31", said.pid(is_dead="Y")))
-    heard = hear(said.message("ADT^A31", said.pid(is_dead="N"), control_id="C2"))
-    assert heard.outcome is Outcome.APPLIED
-    assert told.reported_dead([row]) == {}
-    assert referral.move(row.pk, ReferralState.ACCEPTED, nurse, given.later(300)).state == ReferralState.ACCEPTED
-
-
-def test_a_death_taken_back_after_the_referral_was_closed_for_it_is_listed(referred, nurse):
-    row = referred()
-    hear(said.message("ADT^A31", said.pid(is_dead="Y")))
-    referral.close(row.pk, CloseReason.DECEASED, nurse, given.later(300))
-    hear(said.message("ADT^A31", said.pid(is_dead="N"), control_id="C2"))
-    assert HospitalMessage.objects.get(control_id="C2").reason == Remark.DEATH_TAKEN_BACK
-
-
-def test_that_the_living_live_is_no_news(referred):
-    referred()
-    hear(said.message("ADT^A03", said.pid(is_dead="N")))
-    assert HospitalMessage.objects.get().outcome == Outcome.NOT_USED
-    assert PatientChange.objects.count() == 0
-
-
-def test_a_death_that_contradicts_itself_is_taken_as_one_and_listed(referred):
-    row = referred()
-    hear(said.message("ADT^A31", said.pid(is_dead="N", died_at="20261121")))
-    assert HospitalMessage.objects.get().reason == Remark.DEATH_CONTRADICTED
-    assert row.pk in told.reported_dead([row])
-
-
-# ---- corrections
-
-
-def test_a_correction_changes_the_open_referral_with_an_audit_entry_and_no_study(referred):
-    row = referred()
-    hear(said.message("ADT^A08", said.pid(name="Corrected^Name", born="19500101", sex="M")))
-    row.refresh_from_db()
-    assert (row.PatientName, row.PatientBirthDate, row.PatientSex, row.age) == ("Corrected^Name", "19500101", "M", 76)
-    event = AuditEvent.objects.get(verb="patient-corrected")
-    assert event.detail == {"fields": "name, birth date, sex"}
-    assert Case.objects.get().PatientName == "Test^Patient"
-
-
-def test_what_a_correction_leaves_out_stays(referred):
-    row = referred()
-    hear(said.message("ADT^A08", said.pid(name="Corrected^Name", born="", sex="")))
-    row.refresh_from_db()
-    assert (row.PatientName, row.PatientSex) == ("Corrected^Name", "F")
-
-
-def test_the_same_again_is_no_news(referred):
-    referred()
-    hear(said.message("ADT^A08", said.pid(name="TEST^PATIENT^^", born="")))
-    assert HospitalMessage.objects.get().reason == Remark.NOTHING_CHANGED
-
-
-def test_a_corrected_birth_date_answers_the_question_of_age(referred):
-    row = referred(patient(PatientAge=""))
-    assert row.hold == Hold.AGE_UNKNOWN
-    hear(said.message("ADT^A08", said.pid(born="19500101")))
-    row.refresh_from_db()
-    assert (row.age, row.hold) == (76, "")
-
-
-def test_a_birth_date_under_50_ends_nothing_by_itself(referred):
-    row = referred()
-    hear(said.message("ADT^A08", said.pid(born="19900101")))
-    row.refresh_from_db()
-    assert (row.age, row.state) == (36, ReferralState.NEW)
-    assert HospitalMessage.objects.get().reason == Remark.NOW_UNDER_50
-
-
-def test_a_correction_before_signing_reaches_the_referral(analysed, sign):
-    pk = analysed({Level.L1: 2}, 1, patient())
-    hear(said.message("ADT^A08", said.pid(name="Corrected^Name")), 100)
-    sign(pk, confirmed(Level.L1, 2))
-    assert Referral.objects.get().PatientName == "Corrected^Name"
-
-
-# ---- radiology reports
-
-
-@pytest.fixture
-def study(analysed) -> Case:
-    case = Case.objects.get(pk=analysed({Level.L1: 2}, 1, patient()))
-    Case.objects.update(AccessionNumber="A1")
-    return Case.objects.get(pk=case.pk)
-
-
-def test_a_report_stands_beside_its_study(study):
-    hear(said.report("Preliminary.", status="P"))
-    hear(said.report("Old fracture of L1.", control_id="C2"), 300)
-    newest, older = told.reports_of(study)
-    assert (newest.text, newest.status, older.status) == ("Old fracture of L1.", "F", "P")
-    assert AuditEvent.objects.filter(case=study, verb="report-received").count() == 2
-
-
-def test_a_report_that_comes_before_its_study_is_found_later(analysed):
-    hear(said.report("Lungs clear."), 0)
-    pk = analysed({Level.L1: 2}, 1, patient())
-    Case.objects.update(AccessionNumber="A1")
-    assert [one.text for one in told.reports_of(Case.objects.get(pk=pk))] == ["Lungs clear."]
-
-
-def test_a_report_by_study_uid_needs_no_accession_number(study):
-    hear(said.report("Lungs clear.", accession="other", study=study.StudyInstanceUID))
-    assert len(told.reports_of(study)) == 1
-
-
-def test_a_report_of_another_patient_with_this_accession_number_is_never_shown(study):
-    heard = hear(said.report("Lungs clear.", number="P9^^^HOSP"))
-    assert heard.outcome is Outcome.LISTED
-    assert HospitalMessage.objects.get().reason == Remark.OTHER_PATIENT
-    assert told.reports_of(study) == []
-
-
-def test_a_report_under_a_merged_number_is_of_the_same_patient(study):
-    hear(said.merge("P1^^^HOSP", "P9^^^HOSP"))
-    hear(said.report("Lungs clear.", number="P9^^^HOSP", control_id="C2"))
-    assert len(told.reports_of(study)) == 1
-
-
-def test_a_report_without_text_is_listed(study):
-    hear(said.message("ORU^R01", said.pid(), "OBR|1||A1", "OBX|1|ED|PDF||base64"))
-    assert HospitalMessage.objects.get().reason == Remark.NO_TEXT
-
-
-def test_one_message_with_several_parts_does_all_of_them(referred):
-    """A death and a correction in one A08: applied, though the correction brought nothing new."""
-    row = referred()
-    hear(said.message("ADT^A08", said.pid(born="", is_dead="Y")))
-    assert HospitalMessage.objects.get().outcome == Outcome.APPLIED
-    assert row.pk in told.reported_dead([row])
-
-
-# ---- on the pages
-
-
-@pytest.fixture
-def nurse_screen(client, nurse):
-    client.force_login(_user(nurse), backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def radiologist_screen(client, radiologist):
-    client.force_login(_user(radiologist), backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def _user(actor: Actor):
-    from vfx_finder.accounts.models import User
-
-    return User.objects.get(pk=actor.user_id)
-
-
-def test_the_nurse_sees_a_death_first_and_closes_with_one_key(referred, nurse_screen):
-    row = referred()
-    hear(said.message("ADT^A31", said.pid(died_at="20261120", is_dead="Y")))
-    queue = nurse_screen.get("/queue").content.decode()
-    assert queue.index("Reported dead") < queue.index("Test, Patient")
-    page = nurse_screen.get(f"/patients/{row.pk}").content.decode()
-    assert "has died on 20 Nov 2026. Do not contact" in page
-    assert 'value="accepted"' not in page
-    nurse_screen.post(f"/patients/{row.pk}/move", {"to": "closed", "reason": "deceased"})
-    row.refresh_from_db()
-    assert (row.state, row.ended_reason) == ("closed", "deceased")
-
-
-def test_the_living_are_in_their_tier(referred, nurse_screen):
-    referred()
-    assert "Reported dead" not in nurse_screen.get("/queue").content.decode()
-
-
-def test_both_pages_of_a_merged_patient_name_the_other_referral(referred, nurse_screen):
-    first, second = referred(patient("P1")), referred(patient("P2"), study=2)
-    hear(said.merge("P1^^^HOSP", "P2^^^HOSP"))
-    for one, other in ((first, second), (second, first)):
-        page = nurse_screen.get(f"/patients/{one.pk}").content.decode()
-        assert f'<a href="/patients/{other.pk}">another open referral</a>' in page
-
-
-def test_the_radiology_report_stands_beside_the_findings_with_the_sentence_quoted(study, radiologist_screen):
-    hear(said.report(r"Lungs <clear>.\.br\There is an old wedge fracture of L1."))
-    page = radiologist_screen.get(f"/studies/{study.pk}").content.decode()
-    assert "radiology report</a> mentions a vertebral fracture" in page
-    assert "“There is an old wedge fracture of L1.”" in page
-    assert "Lungs &lt;clear&gt;." in page
-
-
-def test_without_a_report_nothing_is_said_of_one(study, radiologist_screen):
-    assert "adiology report" not in radiologist_screen.get(f"/studies/{study.pk}").content.decode()
-
-
-def test_a_withdrawn_report_decides_nothing(study, radiologist_screen):
-    hear(said.report("Old fracture of L1.", status="F"))
-    hear(said.report("", status="X", control_id="C2"), 300)
-    page = radiologist_screen.get(f"/studies/{study.pk}").content.decode()
-    assert "radiology report</a> was withdrawn" in page
-    assert "mentions a vertebral fracture" not in page
