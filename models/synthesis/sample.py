@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.synthesis.spine import ordered
+from models.synthesis.shapes import EndPlate
+from models.synthesis.spine import SyntheticVertebra, ordered
 from models.synthesis.trunk import Trunk, draw_trunk
 from models.synthesis.volumes import FieldOfView, answer_key, render_volume
 
@@ -23,12 +24,32 @@ def draw_sample() -> tuple[Trunk, FieldOfView, NDArray[np.int16]]:
     """The trunk, the field of view (T11 to the sacrum) and the volume [x, y, z] of the sample, from its fixed seed."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(SEED)
-    trunk = draw_trunk(rng, ordered(FRACTURES))
+    trunk = _with_even_wedges(draw_trunk(rng, ordered(FRACTURES)))
     centre = {v.name: v.centre for v in trunk.spine.vertebrae}
     size, pixel, thick = (88, 84, 104), 1.6, 2.5
     foot = float(centre["S1"][2]) - 40
     field = FieldOfView((0.0, float(centre["L3"][1]) + 6, foot + size[2] * thick / 2), size, pixel, thick)
     return trunk, field, render_volume(trunk, field, rng)
+
+
+def _with_even_wedges(trunk: Trunk) -> Trunk:
+    """The trunk with fractures whose end-plates drop evenly from the back to the front, as the sample's name says.
+
+    The generator's wedges vary: chance drew this one with as much lost in the middle (30 %) as in front (32 %), as near
+    to a biconcave fracture as a wedge can be, and an error of a millimetre made it one.
+    """
+    vertebrae = tuple(_even(one) if one.fracture else one for one in trunk.spine.vertebrae)
+    return replace(trunk, spine=replace(trunk.spine, vertebrae=vertebrae))
+
+
+def _even(one: SyntheticVertebra) -> SyntheticVertebra:
+    shape = one.shape
+    return replace(one, shape=replace(shape, upper=_even_plate(shape.upper), lower=_even_plate(shape.lower)))
+
+
+def _even_plate(plate: EndPlate) -> EndPlate:
+    anterior, _, posterior = plate.loss
+    return replace(plate, loss=(anterior, (anterior + posterior) / 2, posterior))
 
 
 def write_sample(folder: Path) -> tuple[Path, Path]:

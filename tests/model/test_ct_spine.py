@@ -14,9 +14,10 @@ from models.catalogue import Models
 from pipelines.steps.mask_sections import measure_label_mask
 from pipelines.study import analyse
 from tests.support.real_data import real_data
+from vfx_finder.domain import genant
 from vfx_finder.domain.errors import Broken
-from vfx_finder.domain.finding import Analysis, Finding
-from vfx_finder.domain.spine import Level
+from vfx_finder.domain.finding import Analysis, Deformity, Finding
+from vfx_finder.domain.spine import Heights, Level
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "synthetic" / "lumbar-wedge.nii.gz"
 RATIO_ERROR = 0.04
@@ -87,6 +88,14 @@ def test_the_wedge_of_the_sample_is_a_fracture_and_the_rest_is_sound(sample: Ana
     grades = {level: finding.grade for level, finding in by_level(sample).items() if level != "L5"}
     assert grades.pop("L2") in (2, 3)
     assert all(grade is not None and grade <= 1 for grade in grades.values())
+
+
+def test_the_sample_is_what_its_name_says(sample: Analysis, truth: dict[str, dict[str, object]]) -> None:
+    """Drawn as a plain wedge (most lost in front, half as much on the way to the back), and measured as one."""
+    anterior, middle, posterior = truth["L2"]["heights_mm"]  # type: ignore[misc]
+    heights = Heights(anterior, middle, posterior)
+    assert genant.deformity(Level.L2, heights, {}) is Deformity.WEDGE
+    assert by_level(sample)["L2"].deformity is Deformity.WEDGE
 
 
 def test_heights_of_the_sample_are_near_the_truth(sample: Analysis, truth: dict[str, dict[str, object]]) -> None:
