@@ -5,9 +5,16 @@ from collections.abc import Iterable
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.support import dicom
+
 ADDRESS = "/dicom-web/studies"
 BOUNDARY = "synthetic-boundary"
 DICOM = "application/dicom"
+
+
+def named(name: str, number: int = 0) -> bytes:
+    """One slice of a study of its own, as a file."""
+    return dicom.encoded(dicom.ct_slice(dicom.Order(name=f"stow {name}"), number))
 
 
 def body_of(files: Iterable[bytes], kind: str = DICOM, boundary: str = BOUNDARY) -> bytes:

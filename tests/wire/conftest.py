@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +15,14 @@ from dicom_listener import emulator
 from dicom_listener.associations import Door
 from dicom_listener.emulator import Address, SendReport
 from dicom_listener.server import Around, listening
+from tests.support.intake import NOW
 from vfx_finder.actions.keeping import Keeper
+from vfx_finder.domain.roles import Role
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
+
+if TYPE_CHECKING:
+    from vfx_finder.ledger.models import Sender
 
 LOOPBACK = "127.0.0.1"
 PEERS_VANISH = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -99,3 +105,23 @@ def ear(open_ear) -> Iterator[Ear]:
     """A listener that lets everybody in."""
     with open_ear() as opened:
         yield opened
+
+
+@pytest.fixture
+def sender(db: None) -> "Sender":
+    """A sender that an operator has let in, without any place."""
+    from vfx_finder.accounts.models import User
+    from vfx_finder.actions import senders
+    from vfx_finder.actions.senders import Wish
+
+    operator = User.objects.create_user("operator.one", password=None, role=Role.OPERATOR).actor
+    return senders.keep_sender(Wish("CLOUD_PACS"), operator, NOW)
+
+
+@pytest.fixture
+def token(sender: "Sender") -> str:
+    """Its token, as the page shows it once."""
+    from vfx_finder.accounts.models import User
+    from vfx_finder.actions import senders
+
+    return senders.new_token(sender.pk, User.objects.get(username="operator.one").actor, NOW)

@@ -1,7 +1,6 @@
 """STOW-RS: what comes by DICOMweb is checked and kept as what comes by C-STORE, and every refusal says why."""
 
 import hashlib
-import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,20 +15,17 @@ from structlog.testing import capture_logs
 
 from tests.support import dicom, stow
 from tests.support.intake import NOW
-from vfx_finder.actions import senders
+from tests.support.stow import named
 from vfx_finder.actions.keeping import Keeper, keep_and_record
-from vfx_finder.actions.senders import Wish
 from vfx_finder.dicom.part10 import Announced, file_of, taken_apart
 from vfx_finder.dicom.whole import checked
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import Retry
-from vfx_finder.domain.roles import Role
 from vfx_finder.domain.sender import Refused
-from vfx_finder.ledger.models import AuditEvent, Case, Refusal, Sender, StoredInstance
+from vfx_finder.ledger.models import AuditEvent, Case, Sender, StoredInstance
 from vfx_finder.spool import Spool
 from vfx_finder.web.stow import incoming, multipart, views
 from vfx_finder.web.stow.keep import NOTHING
-from vfx_finder.web.stow.tally import Tally
 
 pytestmark = pytest.mark.django_db
 
@@ -39,31 +35,9 @@ NOT_ALLOWED, NOT_ACCEPTABLE, TIMEOUT, CONFLICT, TOO_LARGE, UNSUPPORTED, UNAVAILA
 
 
 @pytest.fixture
-def sender(db: None) -> Sender:
-    """A sender that an operator has let in, without any place."""
-    from vfx_finder.accounts.models import User
-
-    operator = User.objects.create_user("operator.one", password=None, role=Role.OPERATOR).actor
-    return senders.keep_sender(Wish("CLOUD_PACS"), operator, NOW)
-
-
-@pytest.fixture
-def token(sender: Sender) -> str:
-    """Its token, as the page shows it once."""
-    from vfx_finder.accounts.models import User
-
-    return senders.new_token(sender.pk, User.objects.get(username="operator.one").actor, NOW)
-
-
-@pytest.fixture
 def spool() -> Spool:
     """Where the web process of the tests keeps what it gets."""
     return Spool(settings.VFX.spool_dir)
-
-
-def named(name: str, number: int = 0) -> bytes:
-    """One slice of a study of its own, as a file."""
-    return dicom.encoded(dicom.ct_slice(dicom.Order(name=f"stow {name}"), number))
 
 
 def test_a_study_arrives_and_waits_for_its_analysis(token: str, spool: Spool) -> None:
@@ -147,72 +121,6 @@ def test_a_file_of_another_study_than_the_address_is_not_kept(token: str) -> Non
     assert Case.objects.get().StudyInstanceUID == study
     odd = stow.store([first], token, address=f"{stow.ADDRESS}/..%2F..%2Fetc")
     assert odd.status_code in (CONFLICT, 404)
-
-
-@pytest.mark.parametrize("shown", ["", "Bearer nonsense", "Basic dXNlcjpwYXNz", "Bearer ", "Bearer é", "nonsense"])
-def test_without_a_token_nothing_is_read_and_the_refusal_is_counted(shown: str, sender: Sender) -> None:
-    """401 with the way to sign in; one counted row, however often it is tried."""
-    tries = [stow.post(stow.body_of([named("stranger")]), Authorization=shown) for _ in range(3)]
-    assert [one.status_code for one in tries] == [UNAUTHORIZED] * 3
-    assert tries[0]["WWW-Authenticate"].startswith("Bearer")
-    assert not StoredInstance.objects.exists()
-    assert Refusal.objects.filter(reason="bad-token").count() <= 1
-
-
-def test_a_flood_of_bad_tokens_is_few_writes() -> None:
-    """The first is written at once, the rest together after a while, from any number of threads."""
-    written: list[list[object]] = []
-    tally = Tally(lambda turned: written.append(list(turned)), every_s=600)
-    threads = [
-        threading.Thread(target=lambda: [tally.note(Refused.BAD_TOKEN, "10.0.0.9") for _ in range(100)])
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(written) == 1
-    tally._every_s = 0  # the while is over
-    tally.note(Refused.BAD_TOKEN, "10.0.0.9")
-    assert len(written) == 2
-    assert sum(one.count for batch in written for one in batch) == 401
-
-
-def test_a_sender_that_was_switched_off_is_a_stranger(sender: Sender, token: str) -> None:
-    """The operator's page works at once."""
-    assert stow.store([named("before")], token).status_code == OK
-    Sender.objects.update(enabled=False)
-    assert stow.store([named("after")], token).status_code == UNAUTHORIZED
-
-
-def test_a_stolen_token_is_no_use_elsewhere(sender: Sender, token: str) -> None:
-    """Where the sender has a place, its token counts from there only, and the try is counted under its name."""
-    Sender.objects.update(host="10.1.2.0/24")
-    assert stow.store([named("elsewhere")], token).status_code == FORBIDDEN
-    assert not StoredInstance.objects.exists()
-
-
-def test_behind_a_trusted_proxy_the_senders_place_counts(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy says from where it came; whoever is no trusted proxy says it in vain."""
-    Sender.objects.update(host="10.1.2.0/24")
-    monkeypatch.setattr(settings, "VFX", settings.VFX.model_copy(update={"trusted_proxies": ("127.0.0.1/32",)}))
-
-    def status(name: str, forwarded: str, remote: str = LOOPBACK) -> int:
-        request = RequestFactory().post(
-            stow.ADDRESS,
-            named(name),
-            content_type=stow.DICOM,
-            headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": forwarded},
-            REMOTE_ADDR=remote,
-        )
-        return views.Stow()(request).status_code
-
-    assert status("by proxy", "10.1.2.9") == OK
-    assert status("elsewhere", "192.0.2.1") == FORBIDDEN
-    assert status("invented", "10.1.2.9, 192.0.2.1") == FORBIDDEN
-    assert status("no proxy", "10.1.2.9", remote="192.0.2.1") == FORBIDDEN
-    assert StoredInstance.objects.count() == 1
-    assert set(Refusal.objects.values_list("host", flat=True)) == {"192.0.2.1"}
 
 
 BROKEN = {
