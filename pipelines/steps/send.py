@@ -88,7 +88,7 @@ def ask_commitment(
     handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, report.take), (evt.EVT_PDU_SENT, report.on_sent)]
     with associated(peer, contexts, handlers) as association:
         if not association.accepted_contexts:
-            raise Retry("The archive does not offer storage commitment; switch it off for this destination.")
+            raise Retry("The archive offers no storage commitment: switch that off for this destination.")
         with _cut_after(association, peer.patience.answer_s + GRACE_S):
             answer, _ = association.send_n_action(
                 request(TransactionUID, instances),

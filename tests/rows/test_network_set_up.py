@@ -182,6 +182,16 @@ class TestReportsOfCommitment:
         outbox.destination("off", enabled=False)
         assert "turned away" not in words("destinations")
 
+    def test_a_report_that_was_turned_away_is_told_from_a_strangers_call(self, words: Words) -> None:
+        outbox.destination()
+        turned = [
+            senders.Turned(title, "10.0.0.5", "unknown-sender", "", 1, NOW, NOW) for title in ("ARCHIVE", "STRANGER")
+        ]
+        senders.record_refusals(turned[1:])
+        assert "what it reports of storage commitment is not heard" not in words("sources")
+        senders.record_refusals(turned[:1])
+        assert "let it in, or what it reports of storage commitment is not heard" in words("sources")
+
     def test_after_let_in_the_commitment_is_asked_again_at_once(self, ops: Client, stored: Delivery) -> None:
         """It had been asked for as often as it ever is: letting the archive in begins anew."""
         Delivery.objects.update(asked=PACE.proof_tries)

@@ -169,7 +169,10 @@ def test_commitment_that_comes_later_is_none_yet(pacs: Archive) -> None:
 
 def test_an_archive_without_commitment_is_told_as_such(tmp_path: Path) -> None:
     """DCMTK's storescp has none."""
-    with dcmtk_archive(tmp_path / "a") as port, pytest.raises(Retry, match="does not offer storage commitment"):
+    with (
+        dcmtk_archive(tmp_path / "a") as port,
+        pytest.raises(Retry, match="offers no storage commitment: switch that off"),
+    ):
         send.ask_commitment(at(port), TRANSACTION, [("1.2", "1.3")], linger_s=0.2)
 
 

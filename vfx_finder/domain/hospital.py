@@ -67,7 +67,7 @@ _LABELS: dict[Remark, str] = {
     Remark.UNMERGED: "Takes a merge back or links patients: check the referrals of both by hand",
     Remark.DEATH_CONTRADICTED: "Gives a date of death and says that the patient lives: ask the sender",
     Remark.DEATH_TAKEN_BACK: "Takes a death back after a referral was closed for it: tell the nurse",
-    Remark.OTHER_ISSUER: "Its patient number is known without an issuer only: set VFX_ISSUER_OF_PATIENT_ID, restart, apply again",
+    Remark.OTHER_ISSUER: "Its number is known without an issuer: set VFX_ISSUER_OF_PATIENT_ID, restart, apply again",
     Remark.NOW_UNDER_50: "Corrected birth date: a referred patient is under 50",
     Remark.OTHER_PATIENT: "The report's accession number or study belongs to another patient",
     Remark.NO_TEXT: "A report without text",

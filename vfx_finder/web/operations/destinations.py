@@ -70,7 +70,7 @@ def _form(request: HttpRequest, here: Destination | None, start: dict[str, Any])
         keep=keep,
         back="destinations",
         heading=f"Destination {here.name}" if here else "A new destination",
-        explained="Results of studies signed from now on go there. Resend an older one from its study.",
+        explained="Results of studies signed from now on go there; an older one is sent from its study's page.",
         template="operations/destination.html",
         besides={
             "deliveries": [delivery_row(one) for one in outgoing.recent(here.pk, limit=20)] if here else [],

@@ -1,6 +1,6 @@
 """Who may send to us, who has, and who was turned away. Writes through `actions.senders`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 
 HEARD_DAYS = 7
 REFUSED_DAYS = 30
+LET_IT_REPORT = "Results go to it: let it in, or what it reports of storage commitment is not heard."
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def sources(request: HttpRequest) -> HttpResponse:
         "rows": [_row(one, sent.get(one.AETitle, 0), one.AETitle in unused) for one in every],
         "empty_title": title,
         "empty_words": explained,
-        "refused": [_refusal_row(one, every) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)],
+        "refused": _refused(now, every),
         "commitments": [(one, len(one.asked)) for one in operations.commitments()],
         "named": sorted(set(settings.VFX.accepted_calling_ae_titles) - {one.AETitle for one in every}),
         "vfx": settings.VFX,
@@ -175,6 +176,12 @@ def sender_or_404(sender_id: int) -> Sender:
 
 def _row(sender: Sender, studies: int, never_sent: bool) -> SourceRow:
     return SourceRow(sender, studies, bool(sender.token_sha256), not sender.enabled and never_sent)
+
+
+def _refused(now: datetime, every: list[Sender]) -> list[RefusalRow]:
+    receivers = {here.AETitle for here in outgoing.destinations() if here.enabled and here.asks_commitment}
+    rows = [_refusal_row(one, every) for one in operations.refusals(now - REFUSED_DAYS * operations.DAY)]
+    return [replace(row, to_do=LET_IT_REPORT) if row.refusal.calling in receivers else row for row in rows]
 
 
 def _refusal_row(refusal: Refusal, every: list[Sender]) -> RefusalRow:
