@@ -1,13 +1,13 @@
 """The same patients acquired twice: what thick slices or a sharp kernel cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipelines.evaluation.calls import core
 from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StudyRow, bodies_of, patients_of
-from pipelines.evaluation.statistics import Estimate, Rows, auc, by_subject
+from pipelines.evaluation.statistics import Bools, Estimate, Rows, auc, by_subject
 from pipelines.evaluation.truth import Acquisition
 
 THIN_MM, THICK_MM = 1.25, 4.5
@@ -78,8 +78,13 @@ def _compared(name: str, studies: Sequence[StudyRow], is_other: Callable[[Acquis
         patients=len(both),
         reference=by_subject(lambda at: of(here[at]), [whose[int(at)] for at in here]),
         other=by_subject(lambda at: of(there[at]), [whose[int(at)] for at in there]),
-        loss=by_subject(lost, whose),
+        loss=replace(by_subject(lost, whose), subjects=_rarer(truth, whose)),
     )
+
+
+def _rarer(truth: Bools, whose: Sequence[str]) -> int:
+    """How many patients an area under the curve rests on: those of the rarer kind."""
+    return min(len({whose[int(at)] for at in np.flatnonzero(kind)}) for kind in (truth, ~truth))
 
 
 def _slices(studies: Sequence[StudyRow], patients: set[str]) -> str:

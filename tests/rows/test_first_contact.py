@@ -64,6 +64,16 @@ def test_a_correction_never_goes_below_what_the_images_say(
         assert first_contact.answer(severe.pk, said, nurse, given.NOW).tier == Tier.A
 
 
+def test_what_earlier_images_said_stands_whatever_the_patient_answers(new: Referral, nurse: Actor) -> None:
+    """A fracture that is new within 24 months made it A; the answers alone would say B."""
+    Referral.objects.update(tier=Tier.A)
+    for minutes, said in enumerate((FirstContact(hip_fracture=Answer.NO), STEROIDS, FirstContact())):
+        at = given.NOW + timedelta(minutes=minutes)
+        assert first_contact.answer(new.pk, said, nurse, at).tier == Tier.A
+    new.refresh_from_db()
+    assert new.imaging_tier == Tier.A
+
+
 def test_the_same_answers_again_are_no_new_row(new: Referral, nurse: Actor) -> None:
     for _ in range(2):
         first_contact.answer(new.pk, STEROIDS, nurse, given.NOW)

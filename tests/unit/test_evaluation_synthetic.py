@@ -169,6 +169,7 @@ def test_the_same_patients_at_5_mm_show_what_thick_slices_cost(tmp_path: Path) -
     (thick,) = scores.paired
     assert thick.name == "5 mm slices against 1.25 mm, soft kernel"
     assert (thick.patients, thick.reference.value) == (6, 1.0)
+    assert thick.loss.subjects == 6, "every patient has a fractured and a sound vertebra"
     assert thick.loss.value == pytest.approx(1 / 6)
     assert thick.loss.low is not None
     assert thick.loss.high is not None
