@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipelines.steps.lettering import drawable, letters, wrapped
+from pipelines.steps.lettering import NOT_DRAWN, drawable, is_drawable, letters, wrapped
 from vfx_finder.dicom.result import Result
 from vfx_finder.domain.finding import SagittalPicture, millimetres
 from vfx_finder.domain.guidance import RESEARCH_ONLY
@@ -173,6 +173,8 @@ def _head(result: Result, width: int) -> list[tuple[str, bool]]:
     if result.review is None:
         said += [(words, False) for words in numbering_remarks([one.vertebra for one in result.analysis.findings])]
     said.append((RESEARCH_ONLY, False))
+    if not all(is_drawable(words) for words, _ in said):
+        said.append((NOT_DRAWN, False))
     return [(line, bold) for words, bold in said for line in wrapped(words, letters(18, bold=bold), width)]
 
 

@@ -15,7 +15,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, Image, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from pipelines.steps.lettering import BOLD, REGULAR, drawable
+from pipelines.steps.lettering import BOLD, NOT_DRAWN, REGULAR, drawable, is_drawable, name_of
 from vfx_finder.dicom.headers import text
 from vfx_finder.dicom.result import Result, software_versions
 from vfx_finder.domain.guidance import INTENDED_USE, RESEARCH_ONLY
@@ -65,6 +65,8 @@ def _first_page(result: Result, words: str) -> list[Flowable]:
     ]
     if words:
         story += [_said("Report text", _PART), *(_said(line) for line in words.splitlines())]
+    if not is_drawable(f"{status}{words}"):
+        story.append(_said(NOT_DRAWN, _SMALL))
     return [
         *story,
         _said("Vertebra by vertebra", _PART),
@@ -84,13 +86,15 @@ def _said(words: str, style: ParagraphStyle = _BODY) -> Paragraph:
 def _whose(result: Result) -> Table:
     head = result.source.head
     pairs = [
-        ("Patient", text(head, "PatientName").replace("^", " ").strip()),
+        ("Patient", name_of(text(head, "PatientName"))),
         ("ID", text(head, "PatientID")),
         ("Born, sex", f"{text(head, 'PatientBirthDate')}, {text(head, 'PatientSex')}"),
         ("Study", f"{text(head, 'StudyDate')}, {text(head, 'StudyDescription')}"),
         ("Accession", text(head, "AccessionNumber")),
     ]
     rows = [[_said(name, _SMALL), _said(value or "not stated")] for name, value in pairs]
+    if not all(is_drawable(value) for _, value in pairs):
+        rows.append([_said("", _SMALL), _said(NOT_DRAWN, _SMALL)])
     return Table(rows, [28 * mm, 152 * mm], style=[("TOPPADDING", (0, 0), (-1, -1), 0),
                                                    ("BOTTOMPADDING", (0, 0), (-1, -1), 1)])  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Key images and the PDF: drawn from the analysis alone, legible in Latin letters, plain about who confirmed what."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.platypus import Paragraph, Table
 
-from pipelines.steps.key_image import AMBER, BLUE, RED, key_images
-from pipelines.steps.lettering import drawable, letters, wrapped
+from pipelines.steps.key_image import AMBER, BLUE, RED, _head, key_images
+from pipelines.steps.lettering import NOT_DRAWN, _glyphs, drawable, letters, name_of, wrapped
 from pipelines.steps.report_pdf import _first_page, report_pdf
 from tests.support import results
 from vfx_finder.dicom.result import Result
 from vfx_finder.dicom.source import read_source
+from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.told import told
 
@@ -99,15 +101,71 @@ def test_any_text_can_be_drawn(text):
     """Every letter is one that the font has, or a question mark; nothing is a box and nothing fails."""
     drawn = drawable(text)
     assert len(drawn) == len(text)
-    assert all(ord(char) < 0x180 or char in "–—‘’“”…≥≤≈−" for char in drawn)
+    assert {ord(char) for char in drawn} <= _glyphs()
     letters(15).getlength(drawn)
 
 
 def test_names_keep_their_accents():
-    """European letters stay, others lose their accent before they become a question mark."""
+    """What the font has stays; others lose their accent before they become a question mark."""
     assert drawable("Zoë Łukasiewicz Ñ") == "Zoë Łukasiewicz Ñ"
-    assert drawable("Nguyễn") == "Nguyen"
+    assert drawable("Wąsik Dvořák Őz Ħal Nguyễn") == "Wasik Dvorák Oz Hal Nguyen"
     assert drawable("Иванова") == "???????"
+    assert drawable("≥ 2 – “as stated”") == "≥ 2 – “as stated”"
+
+
+@pytest.mark.parametrize("bold", [False, True])
+def test_no_letter_that_is_drawn_is_a_box(bold: bool):
+    """Every letter of Latin Extended, seen: its picture is not the one that stands for a letter that is missing."""
+    font = letters(24, bold=bold)
+    box = bytes(font.getmask("\uffff"))
+    drawn = {drawable(chr(code)) for code in range(0x20, 0x250)}
+    assert [char for char in drawn if bytes(font.getmask(char)) == box] == []
+    assert bytes(font.getmask("ą")) == box, "the font has changed: it may draw more now"
+
+
+@pytest.mark.parametrize(
+    ("person", "name"),
+    [
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada Tarou"),
+        ("山田^太郎=Yamada^Tarou", "Yamada Tarou"),
+        ("=山田^太郎=Yamada^Tarou", "Yamada Tarou"),
+        ("Łukasz^Wąsik", "Łukasz Wąsik"),
+        ("Иванова^Анна", "Иванова Анна"),
+        ("Ωmega^A^^Dr", "Ωmega A Dr"),
+        ("^^=", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_is_shown_in_the_form_that_can_be_drawn(person: str, name: str):
+    """DICOM PS3.5 section 6.2.1.2: alphabetic, ideographic and phonetic form."""
+    assert name_of(person) == name
+
+
+@pytest.mark.parametrize(
+    ("person", "name", "is_said"),
+    [
+        ("Wąsik^Łukasz", "Wasik Łukasz", False),
+        ("Ivanova^Anna=Иванова^Анна", "Ivanova Anna", False),
+        ("Иванова^Анна", "??????? ????", True),
+    ],
+)
+def test_a_report_with_a_question_mark_for_a_letter_says_so(tmp_path: Path, person: str, name: str, is_said: bool):
+    """The patient's number stands there in any case, and the data element keeps every letter."""
+    files = results.study(tmp_path, PatientName=person, SpecificCharacterSet="ISO_IR 192")
+    analysis = results.analysed()
+    source = read_source(files, analysis.series[0].SeriesInstanceUID)
+    said = words_on(Result(source, analysis, told(analysis, None), None, results.MAKING))
+    assert name in said
+    assert (NOT_DRAWN in said) is is_said
+    (pdf,) = results.made(files, {Kind.PDF}, None, analysis)
+    assert str(pdf.dataset.PatientName) == person
+
+
+@pytest.mark.parametrize(("signed_by", "is_said"), [("Anna Wąsik", False), ("Анна Иванова", True)])
+def test_a_picture_with_a_question_mark_for_a_letter_says_so(signed, signed_by: str, is_said: bool):
+    result = replace(signed, review=results.signed(signed_by))
+    assert (NOT_DRAWN in [line for line, _ in _head(result, 2000)]) is is_said
+    assert (NOT_DRAWN in words_on(result)) is is_said
 
 
 def test_lines_are_no_wider_than_they_may_be():
