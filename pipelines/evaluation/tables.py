@@ -129,7 +129,8 @@ def _target_table(targets: Sequence[Target]) -> tuple[Table, ...]:
         (one.name, written(one.estimate), str(one.estimate.subjects), one.words, one.verdict.value) for one in targets
     )
     words = (
-        "Aims set before anything was measured. Whether one is met goes by the value; read its interval too. On fewer "
+        'Aims set before anything was measured. Whether one is met goes by the value; "interval beyond" says that the '
+        "interval reaches past the aim, or that there is none, so that the truth may be the other way. On fewer "
         f"than {LEAST_FOR_A_VERDICT} patients (for an AUC: of the rarer kind) nothing is called met or missed."
     )
     header = ("measure", "value [95 %] n", "patients", "target", "met?")

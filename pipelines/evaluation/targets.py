@@ -17,7 +17,9 @@ class Verdict(StrEnum):
     """What is said of an aim, in the words of the table."""
 
     MET = "met"
+    MET_BY_VALUE = "met, interval beyond"
     FALLS_SHORT = "FALLS SHORT"
+    SHORT_BY_VALUE = "FALLS SHORT, interval beyond"
     TOO_FEW = "too few to say"
     NO_VALUE = "-"
 
@@ -38,13 +40,17 @@ class Target:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the value (not its interval) reaches the aim, where enough patients carry it."""
+        """Whether the value reaches the aim, where enough patients carry it, and whether its whole interval agrees."""
         value = self.estimate.value
         if value is None:
             return Verdict.NO_VALUE
         if self.estimate.subjects < LEAST_FOR_A_VERDICT:
             return Verdict.TOO_FEW
-        return Verdict.MET if self._reaches(value) else Verdict.FALLS_SHORT
+        ends = (self.estimate.low, self.estimate.high)
+        agrees = all(end is not None and self._reaches(end) is self._reaches(value) for end in ends)
+        if self._reaches(value):
+            return Verdict.MET if agrees else Verdict.MET_BY_VALUE
+        return Verdict.FALLS_SHORT if agrees else Verdict.SHORT_BY_VALUE
 
     def _reaches(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound

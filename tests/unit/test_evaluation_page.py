@@ -119,14 +119,18 @@ def test_no_figure_stands_without_its_n(results) -> None:
 
 
 def estimate(value: float | None, subjects: int) -> Estimate:
-    return Estimate(value, None, None, 40, subjects)
+    """With an interval of 0.02 to each side."""
+    ends = (None, None) if value is None else (value - 0.02, value + 0.02)
+    return Estimate(value, *ends, 40, subjects)
 
 
 @pytest.mark.parametrize(
     ("value", "subjects", "words"),
     [
-        (0.97, LEAST_FOR_A_VERDICT, "met"),
-        (0.94, LEAST_FOR_A_VERDICT, "FALLS SHORT"),
+        (0.98, LEAST_FOR_A_VERDICT, "met"),
+        (0.96, LEAST_FOR_A_VERDICT, "met, interval beyond"),
+        (0.94, LEAST_FOR_A_VERDICT, "FALLS SHORT, interval beyond"),
+        (0.91, LEAST_FOR_A_VERDICT, "FALLS SHORT"),
         (1.0, LEAST_FOR_A_VERDICT - 1, "too few to say"),
         (0.0, 1, "too few to say"),
         (None, 0, "-"),
@@ -134,6 +138,11 @@ def estimate(value: float | None, subjects: int) -> Estimate:
 )
 def test_a_target_is_met_or_falls_short_only_on_enough_patients(value: float | None, subjects: int, words: str) -> None:
     assert Target("sensitivity", estimate(value, subjects), 0.95).verdict == words
+
+
+def test_without_an_interval_a_target_is_met_by_its_value_alone() -> None:
+    target = Target("mimics called", Estimate(0.0, None, None, 40, 12), 0.05, at_least=False)
+    assert target.verdict == "met, interval beyond"
 
 
 def test_four_patients_are_too_few_for_any_verdict(results) -> None:
