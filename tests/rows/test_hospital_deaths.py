@@ -13,6 +13,7 @@ from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.domain.referral import CloseReason, Hold
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger import hospital as told
+from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import AuditEvent, Case, HospitalMessage, PatientChange, Referral
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +123,37 @@ def test_a_correction_before_signing_reaches_the_referral(analysed, sign):
     hear(said.message("ADT^A08", said.pid(name="Corrected^Name")), 100)
     sign(pk, confirmed(Level.L1, 2))
     assert Referral.objects.get().PatientName == "Corrected^Name"
+
+
+def test_what_a_later_correction_leaves_out_an_earlier_one_has_said(analysed, sign):
+    pk = analysed({Level.L1: 2}, 1, patient())
+    hear(said.message("ADT^A08", said.pid(name="Corrected^Name")), 100)
+    hear(said.message("ADT^A08", said.pid(name="", sex="M"), control_id="C2"), 110)
+    sign(pk, confirmed(Level.L1, 2))
+    row = Referral.objects.get()
+    assert (row.PatientName, row.PatientSex) == ("Corrected^Name", "M")
+
+
+def test_a_birth_date_corrected_before_signing_decides_of_the_age(analysed, sign):
+    """Hazard: a patient of 71 whose headers say 41 would be sent away as too young, and the corrected date kept."""
+    pk = analysed({Level.L1: 2}, 1, patient(PatientAge="041Y"))
+    hear(said.message("ADT^A08", said.pid(born="19550301")), 100)
+    assert queries.study(pk).age == 71
+    sign(pk, confirmed(Level.L1, 2))
+    row = Referral.objects.get()
+    assert (row.age, row.PatientBirthDate, row.hold) == (71, "19550301", "")
+
+
+def test_a_merge_that_corrects_the_birth_date_answers_the_question_of_age(referred):
+    row = referred(patient(PatientAge=""))
+    hear(said.merge("P9^^^HOSP", "P1^^^HOSP"))
+    row.refresh_from_db()
+    assert (row.PatientID, row.PatientBirthDate, row.age, row.hold) == ("P9", "19550301", 71, "")
+
+
+def test_a_merge_with_a_birth_date_under_50_waits_for_a_person(referred):
+    row = referred()
+    hear(said.message("ADT^A40", said.pid("P9^^^HOSP", born="19900101"), "MRG|P1^^^HOSP"))
+    row.refresh_from_db()
+    assert (row.age, row.state) == (36, ReferralState.NEW)
+    assert HospitalMessage.objects.get().reason == Remark.NOW_UNDER_50

@@ -9,14 +9,14 @@ from vfx_finder.domain.referral import NOTHING_KNOWN, Circumstances, Hold, Route
 from vfx_finder.domain.review import ConfirmedFracture, ReviewOutcome
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.first_contact import latest_answers
-from vfx_finder.ledger.hospital import latest_correction
-from vfx_finder.ledger.identities import of_patient, surviving
+from vfx_finder.ledger.hospital import patient_now
+from vfx_finder.ledger.identities import of_patient
 from vfx_finder.ledger.models import Case, Referral, SignedReview
 from vfx_finder.ledger.models.referral import OPEN
 
 Grades = dict[Level, int]
 
-_DETAILS = ("PatientName", "PatientBirthDate", "PatientSex")
+_PERSON = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,8 @@ def _open(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: A
 
 def _person(case: Case) -> dict[str, str]:
     """Who the patient is by the study's headers and what the hospital has said since: number, name, birth date, sex."""
-    corrected = latest_correction(case)
-    person = {name: getattr(corrected, name, "") or getattr(case, name) for name in _DETAILS}
-    if not case.PatientID.strip():
-        return person
-    now = surviving(case.PatientID, case.IssuerOfPatientID)
-    return person | {"PatientID": now.PatientID, "IssuerOfPatientID": now.IssuerOfPatientID}
+    now = patient_now(case)
+    return {name: getattr(now, name) for name in _PERSON}
 
 
 def _escalate(

@@ -92,18 +92,17 @@ def _join(pair: Merge, told: PersonTold, row: HospitalMessage, act: Act) -> Rema
         for referral in going:
             tell(act, "merged-two-open", referral.case, referral=referral)
         return (Remark.TWO_OPEN_REFERRALS,)
-    for referral in going:
-        _move(referral, told, act)
-    return _issuer_remark((pair.surviving, pair.earlier))
+    remarks = tuple(remark for referral in going for remark in _move(referral, told, act))
+    return remarks or _issuer_remark((pair.surviving, pair.earlier))
 
 
-def _move(referral: Referral, told: PersonTold, act: Act) -> None:
+def _move(referral: Referral, told: PersonTold, act: Act) -> Remarks:
     now = surviving(referral.PatientID, referral.IssuerOfPatientID)
     referral.PatientID, referral.IssuerOfPatientID = now.PatientID, now.IssuerOfPatientID
-    for name in _differing(referral, told):
-        setattr(referral, name, getattr(told, name))
+    _, remarks = _take_over(referral, told)
     referral.save()
     tell(act, "patient-merged", referral.case, referral=referral)
+    return remarks
 
 
 def correction(told: PersonTold, row: HospitalMessage, act: Act) -> Remarks:
@@ -119,14 +118,19 @@ def correction(told: PersonTold, row: HospitalMessage, act: Act) -> Remarks:
 
 
 def _correct(referral: Referral, told: PersonTold, act: Act) -> Remarks:
-    wrong = _differing(referral, told)
-    for name in wrong:
-        setattr(referral, name, getattr(told, name))
-    remarks = _count_age(referral) if "PatientBirthDate" in wrong else ()
+    wrong, remarks = _take_over(referral, told)
     referral.save()
     said: Detail = {"fields": ", ".join(_DETAILS[name] for name in wrong)}
     tell(act, "patient-corrected", referral.case, said, referral=referral)
     return remarks
+
+
+def _take_over(referral: Referral, told: PersonTold) -> tuple[list[str], Remarks]:
+    """Put the details as told, without saving: which were otherwise, and what a person must know of it."""
+    wrong = _differing(referral, told)
+    for name in wrong:
+        setattr(referral, name, getattr(told, name))
+    return wrong, _count_age(referral) if "PatientBirthDate" in wrong else ()
 
 
 def _count_age(referral: Referral) -> Remarks:

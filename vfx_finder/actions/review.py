@@ -10,14 +10,13 @@ from vfx_finder.actions._since import since_earlier
 from vfx_finder.actions._trail import Act, Detail, tell
 from vfx_finder.actions.delivery import expect_final
 from vfx_finder.domain.actor import Actor
-from vfx_finder.domain.age import age_at_study
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.referral import Route, Routing, eligibility, route
 from vfx_finder.domain.review import Review, ReviewOutcome, outcome
 from vfx_finder.domain.roles import Permission
-from vfx_finder.domain.study import Patient
 from vfx_finder.ledger.documents import review_document
+from vfx_finder.ledger.hospital import age_now
 from vfx_finder.ledger.models import AnalysisRecord, Case, SignedReview
 
 
@@ -37,7 +36,7 @@ def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_
         state = move_case(CaseState(case.state), CaseState.REVIEWED)
         analysis = _analysis_on_screen(case, analysis_id)
         reached = outcome(review)
-        patient_age = age_of(case)
+        patient_age = age_now(case)
         routing = route(reached, eligibility(patient_age))
         act = Act(actor, now)
         signed = _write(analysis, review, (reached, routing), act)
@@ -51,12 +50,6 @@ def sign(case_id: int, review: Review, actor: Actor, now: datetime, *, analysis_
             _episodes.open_or_join(signed, reached, arrival, act)
         expect_final(signed, act)
     return signed
-
-
-def age_of(case: Case) -> int | None:
-    """The patient's age on the day of the study in whole years, None where the headers do not say or disagree."""
-    patient = Patient(PatientID=case.PatientID, PatientBirthDate=case.PatientBirthDate, PatientAge=case.PatientAge)
-    return age_at_study(patient, case.StudyDate)
 
 
 def _analysis_on_screen(case: Case, analysis_id: int | None) -> AnalysisRecord:

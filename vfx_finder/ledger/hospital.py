@@ -6,13 +6,16 @@ from datetime import date
 
 from django.db.models import Q, QuerySet
 
+from vfx_finder.domain.age import age_at_study
 from vfx_finder.domain.hospital import Outcome
 from vfx_finder.domain.identity import PatientRef
-from vfx_finder.ledger.identities import any_of, numbers_of, numbers_of_each, of_patient
+from vfx_finder.domain.study import Patient
+from vfx_finder.ledger.identities import numbers_of_each, of_patient, surviving
 from vfx_finder.ledger.models import Case, HospitalMessage, PatientChange, RadiologyReport, Referral
 from vfx_finder.ledger.models.referral import OPEN
 
 LIFE = ("died", "alive")
+_DETAILS = ("PatientName", "PatientBirthDate", "PatientSex")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,27 @@ def messages_to_look_at(limit: int = 500) -> QuerySet[HospitalMessage]:
     return HospitalMessage.objects.filter(outcome=Outcome.LISTED, looked_at__isnull=True)[:limit]
 
 
-def latest_correction(case: Case) -> PatientChange | None:
-    """What the hospital corrected of this study's patient after the study began to arrive, None where nothing."""
-    mine = any_of(numbers_of(case.PatientID, case.IssuerOfPatientID))
+def patient_now(case: Case) -> Patient:
+    """A study's patient by its headers and what the hospital has said since it began to arrive: the number that
+    survives a merge, and the newest name, birth date and sex of any correction. A corrected birth date outweighs the
+    age that the headers state."""
+    details = {name: getattr(case, name) for name in _DETAILS} | _corrected(case)
+    number, issuer = case.PatientID, case.IssuerOfPatientID
+    if number.strip():
+        now = surviving(number, issuer)
+        number, issuer = now.PatientID, now.IssuerOfPatientID
+    stated = case.PatientAge if details["PatientBirthDate"] == case.PatientBirthDate else ""
+    return Patient(number, issuer, **details, PatientAge=stated)
+
+
+def age_now(case: Case) -> int | None:
+    """The age of `patient_now` on the day of the study in whole years, None where it is not known for sure."""
+    return age_at_study(patient_now(case), case.StudyDate)
+
+
+def _corrected(case: Case) -> dict[str, str]:
+    """What corrections said last of each detail; what one leaves out, an earlier one has said."""
+    mine = of_patient(case.PatientID, case.IssuerOfPatientID)
     said = PatientChange.objects.filter(mine, kind="corrected", received_at__gt=case.received_at)
-    return said.order_by("received_at", "pk").last()
+    every = list(said.order_by("received_at", "pk"))
+    return {name: getattr(one, name) for one in every for name in _DETAILS if getattr(one, name)}

@@ -13,6 +13,7 @@ from vfx_finder.domain.operating_point import OperatingPoint
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.documents import Document, analysis_of, level_of, operating_point_of
+from vfx_finder.ledger.hospital import age_now
 from vfx_finder.ledger.identities import of_patient
 from vfx_finder.ledger.models import (
     AnalysisRecord,
@@ -90,7 +91,8 @@ def counts_by_state() -> dict[CaseState, int]:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """One study with everything that is known of it; `earlier` is what it is compared with."""
+    """One study with everything that is known of it; `earlier` is what it is compared with, `age` the patient's on its
+    day by what is known now."""
 
     case: Case
     owner: str
@@ -100,6 +102,7 @@ class StudyFile:
     referrals: tuple[Referral, ...]
     instances: int
     events: tuple[AuditEvent, ...]
+    age: int | None
     earlier: EarlierStudy | None = None
 
 
@@ -118,6 +121,7 @@ def study(case_id: int) -> StudyFile | None:
         referrals=tuple(case.referrals.order_by("-opened_at")),
         instances=case.instances.count(),
         events=tuple(case.events.select_related("user").order_by("at", "pk")),
+        age=age_now(case),
         earlier=earlier_study(case) if record else None,
     )
 

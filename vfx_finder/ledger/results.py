@@ -1,13 +1,11 @@
 """What a delivery tells other systems by HL7 or FHIR. Nothing here writes."""
 
 from vfx_finder.domain.age import age_at_study
-from vfx_finder.domain.study import Patient
 from vfx_finder.domain.told import told
 from vfx_finder.interop.result import Result, Study
 from vfx_finder.ledger.deliveries import content
 from vfx_finder.ledger.documents import analysis_of
-from vfx_finder.ledger.hospital import latest_correction
-from vfx_finder.ledger.identities import surviving
+from vfx_finder.ledger.hospital import patient_now
 from vfx_finder.ledger.models import AnalysisRecord, Case, DeliveredObject, Delivery
 
 
@@ -27,22 +25,13 @@ def result_of(delivery: Delivery) -> Result:
 
 
 def _study(case: Case) -> Study:
-    corrected = latest_correction(case)
-    name, born, sex = (
-        getattr(corrected, detail, "") or getattr(case, detail)
-        for detail in ("PatientName", "PatientBirthDate", "PatientSex")
-    )
-    number, issuer = case.PatientID, case.IssuerOfPatientID
-    if number.strip():
-        now = surviving(number, issuer)
-        number, issuer = now.PatientID, now.IssuerOfPatientID
-    patient = Patient(PatientID=number, PatientBirthDate=born, PatientAge=case.PatientAge)
+    patient = patient_now(case)
     return Study(
-        PatientID=number,
-        IssuerOfPatientID=issuer,
-        PatientName=name,
-        PatientBirthDate=born,
-        PatientSex=sex,
+        PatientID=patient.PatientID,
+        IssuerOfPatientID=patient.IssuerOfPatientID,
+        PatientName=patient.PatientName,
+        PatientBirthDate=patient.PatientBirthDate,
+        PatientSex=patient.PatientSex,
         StudyInstanceUID=case.StudyInstanceUID,
         AccessionNumber=case.AccessionNumber,
         StudyDate=case.StudyDate,

@@ -13,7 +13,7 @@ from vfx_finder.domain.review import Decision, RejectReason, ReviewOutcome
 from vfx_finder.domain.spine import Heights, Level
 from vfx_finder.domain.study import Reason
 from vfx_finder.figures.density import ShownDensity, shown_density
-from vfx_finder.figures.people import Person, patient_of, person, plain_date, written_date
+from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date, written_date
 from vfx_finder.figures.sagittal import Figure, Mark, figure
 from vfx_finder.figures.since import ShownChange, ShownComparison
 from vfx_finder.ledger.models import SignedReview
@@ -116,7 +116,7 @@ class StudyPage:
 def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
     """The page of one study with this draft."""
     case, analysis = file.case, file.analysis
-    who = person(patient_of(case), case.StudyDate)
+    who = person_aged(patient_of(case), file.age)
     eligible, reached = eligibility(who.age), draft.outcome()
     earlier = compared(file, draft)
     picture = analysis.picture if analysis else None
