@@ -18,6 +18,7 @@ import structlog
 from django.db import close_old_connections, connections
 
 from pipelines import outgoing
+from pipelines.faults import words_of
 from pipelines.outgoing import Station, station_of
 from pipelines.steps.line import addresses_of
 from pipelines.steps.send import Sendable
@@ -157,8 +158,8 @@ def try_out(post: Post, destination: Destination) -> None:
     """Speak to a destination as an operator asked, and record its answer, with what stands in its own way to us."""
     try:
         words, ok = outgoing.try_out(post.station, destination) + _turned_away(post, destination), True
-    except Retry as error:
-        words, ok = str(error), False
+    except Exception as error:  # noqa: BLE001 - whatever it is: a try without an answer would be made for ever
+        words, ok = words_of(error), False
     dispatch.tried(destination.pk, words, _now(), ok=ok)
     log.info("destination-tried", destination=destination.pk, ok=ok)
 
@@ -172,21 +173,29 @@ def _turned_away(post: Post, destination: Destination) -> str:
 
 
 def _attempt(post: Post, row: Delivery) -> None:
-    structlog.contextvars.bind_contextvars(correlation_id=row.case.correlation_id)
+    with structlog.contextvars.bound_contextvars(correlation_id=row.case.correlation_id):
+        try:
+            state = _tried(post, row)
+        except WrongState:
+            log.info("delivery-taken-over", delivery=row.pk)
+            return
+        log.info("delivery-tried", delivery=row.pk, destination=row.destination_id, attempts=row.attempts, state=state)
+
+
+def _tried(post: Post, row: Delivery) -> DeliveryState:
+    """One try, recorded whatever came of it. Raises `WrongState` where another worker has taken it up meanwhile."""
     try:
-        state = _ask_for_proof(post, row) if row.state == DeliveryState.SENT else _send(post, row)
+        return _ask_for_proof(post, row) if row.state == DeliveryState.SENT else _send(post, row)
     except PeerAway as error:
-        state = dispatch.away(row, str(error), post.pace, _now())
-    except Retry as error:
-        state = dispatch.missed(row, str(error), post.pace, _now())
+        return dispatch.away(row, str(error), post.pace, _now())
     except Broken as error:
-        state = dispatch.missed(row, str(error), post.pace, _now(), hopeless=True)
+        return dispatch.missed(row, str(error), post.pace, _now(), hopeless=True)
     except WrongState:
-        log.info("delivery-taken-over", delivery=row.pk)
-        return
-    finally:
-        structlog.contextvars.unbind_contextvars("correlation_id")
-    log.info("delivery-tried", delivery=row.pk, destination=row.destination_id, attempts=row.attempts, state=state)
+        raise
+    except Exception as error:  # noqa: BLE001 - the worker loop is one of the four edges where nothing may escape
+        if not isinstance(error, Retry):
+            log.error("delivery-failed", delivery=row.pk, kind=type(error).__name__)
+        return dispatch.missed(row, words_of(error), post.pace, _now())
 
 
 def _send(post: Post, row: Delivery) -> DeliveryState:

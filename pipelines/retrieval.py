@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from django.db import close_old_connections, connections
 
+from pipelines.faults import words_of
 from pipelines.our_tls import OurTls
 from pipelines.outgoing import station_of
 from pipelines.steps import ask
@@ -125,7 +126,7 @@ class Asker:
             asking.give_back(asked, self.now())
             self._note_away(archive, str(error))
         except Exception as error:  # noqa: BLE001 - the worker loop is one of the four edges where nothing may escape
-            words = str(error) if isinstance(error, Retry) else f"A fault of this software ({type(error).__name__})."
+            words = words_of(error)
             asking.record_failure(asked, words, self.now())
             self._note_away(archive, words)
         else:
@@ -154,7 +155,7 @@ class Asker:
         except (PeerAway, NotAllowed) as error:
             self._note_away(archive, str(error))
         except Exception as error:  # noqa: BLE001 - the worker loop is one of the four edges where nothing may escape
-            words = str(error) if isinstance(error, Retry) else f"A fault of this software ({type(error).__name__})."
+            words = words_of(error)
             or_else(words)
             self._note_away(archive, words)
         else:

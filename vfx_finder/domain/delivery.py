@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from vfx_finder.domain.delivered import Kind, Stage
 from vfx_finder.domain.errors import Retry, WrongState
@@ -174,7 +175,7 @@ class DestinationFacts:
             return "Choose at least one kind of result."
         if self.protocol in {Protocol.STOW, Protocol.FHIR}:
             return "" if _is_web_address(self.url) else "The address begins with http:// or https:// and names a host."
-        if not self.host.strip() or self.port is None or not 0 < self.port <= PORT_MAX:
+        if not _is_host(self.host) or self.port is None or not 0 < self.port <= PORT_MAX:
             return "A destination has a host and a port from 1 to 65535."
         if self.protocol is Protocol.DICOM and not _is_ae_title(self.AETitle):
             return "An AE title has 1 to 16 characters, none of them a backslash or a control character."
@@ -182,8 +183,21 @@ class DestinationFacts:
 
 
 def _is_web_address(url: str) -> bool:
-    scheme, found, rest = url.partition("://")
-    return scheme in {"http", "https"} and bool(found) and bool(rest.split("/")[0]) and url.isprintable()
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_plain = url.isprintable() and parts.path.isascii()
+    return parts.scheme in {"http", "https"} and is_plain and has_port and _is_host(parts.hostname or "")
+
+
+def _is_host(host: str) -> bool:
+    """An address, or a name that could be looked up: no empty or overlong part."""
+    try:
+        return bool(host.strip().encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _is_ae_title(title: str) -> bool:
