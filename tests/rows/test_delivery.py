@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -165,6 +166,18 @@ def test_one_refused_object_is_tried_again_and_the_stored_one_is_not(signed: int
     assert told == {("sc", 0, True), ("sr", 0x0110, False)}
 
 
+def test_a_refused_object_that_is_not_wanted_any_more_is_waited_for_by_nobody(signed: int, keep) -> None:
+    """The operator's remedy for an object that is refused again and again: its kind is not sent there any more."""
+    assert store(200, 0, 0x0110) is DeliveryState.WAITING
+    row = claim(300)
+    assert row is not None and dispatch.answered(row, (), PACE, given.later(300)) is DeliveryState.SENT
+    asked = claim(310)
+    assert asked is not None
+    proof = Proof(asked.TransactionUID, frozenset({"1.2.0"}))
+    assert dispatch.proven(proof, PACE, given.later(311)) is DeliveryState.PROVEN
+    assert [one.kind for one in DeliveredObject.objects.all()] == ["sc"]
+
+
 def test_what_will_never_be_taken_is_a_dead_letter_with_its_reason(signed: int) -> None:
     assert store(200, 0, 0x0122, hopeless=True) is DeliveryState.DEAD
     (dead,) = deliveries.dead_letters()
@@ -198,6 +211,28 @@ def test_a_result_that_names_no_object_commits_nothing(signed: int) -> None:
     store(200, 0, 0)
     asked = claim(200)
     assert dispatch.proven(Proof(asked.TransactionUID, frozenset()), PACE, given.later(210)) is DeliveryState.WAITING
+
+
+def test_a_destination_is_locked_before_its_deliveries_so_that_nobody_waits_in_a_circle(signed: int, operator) -> None:
+    """The worker records an answer while the listener hears a proof and an operator saves the destination."""
+
+    def locked_first(act: Callable[[], object]) -> str:
+        with CaptureQueriesContext(connection) as said:
+            act()
+        locking = [one["sql"] for one in said if "FOR " in one["sql"] or one["sql"].startswith("UPDATE")]
+        return locking[0].split('FROM "')[-1].split('"')[0]
+
+    row, there = claim(200), Destination.objects.get().pk
+    assert row is not None
+    steps = [lambda: dispatch.missed(row, "no answer", PACE, given.later(200))]
+    steps.append(lambda: dispatch.answered(row, answers(0, 0), PACE, given.later(200)))
+    steps.append(lambda: delivery.keep_destination(PACS, operator, given.later(201), destination_id=there))
+    assert [locked_first(act) for act in steps] == ["ledger_destination"] * 3
+    asked = claim(210)
+    assert asked is not None
+    proof = Proof(asked.TransactionUID, frozenset({"1.2.0", "1.2.1"}))
+    assert locked_first(lambda: dispatch.asked(asked, given.later(211))) == "ledger_destination"
+    assert locked_first(lambda: dispatch.proven(proof, PACE, given.later(212))) == "ledger_destination"
 
 
 def test_a_stranger_cannot_prove_anything(signed: int) -> None:
@@ -350,50 +385,6 @@ def test_a_destination_that_is_switched_off_gets_nothing_until_it_is_on(signed: 
     delivery.switch_destination(there, True, operator, given.later(250))
     assert deliveries.destinations_due(given.later(250)) == [there]
     assert claim(250) is not None
-
-
-def test_a_token_is_kept_when_the_form_leaves_it_empty(keep, operator: Actor) -> None:
-    here = keep(WEB, token="secret")
-    delivery.keep_destination(replace(WEB, name="Web 2"), operator, given.NOW, destination_id=here.pk)
-    row = Destination.objects.get()
-    assert (row.name, row.token) == ("Web 2", "secret")
-    assert "secret" not in str(list(AuditEvent.objects.values_list("detail", flat=True)))
-
-
-def test_two_destinations_of_one_name_are_refused(keep) -> None:
-    keep()
-    with pytest.raises(WrongState, match="another destination of this name"):
-        keep()
-
-
-def test_a_try_is_asked_for_once_and_its_answer_shown(keep, operator: Actor) -> None:
-    here = keep()
-    delivery.try_destination(here.pk, operator, given.NOW)
-    assert [one.pk for one in deliveries.tries_wanted()] == [here.pk]
-    dispatch.tried(here.pk, "Answered in 3 ms.", given.later(1), ok=True)
-    row = Destination.objects.get()
-    assert (row.last_answer, row.last_ok_at, row.try_wanted_at) == ("Answered in 3 ms.", given.later(1), None)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"name": " "},
-        {"host": ""},
-        {"port": None},
-        {"port": 70000},
-        {"AETitle": ""},
-        {"AETitle": "A" * 17},
-        {"AETitle": "A\\B"},
-        {"kinds": frozenset()},
-        {"protocol": Protocol.STOW},
-        {"protocol": Protocol.STOW, "url": "ftp://x"},
-        {"protocol": Protocol.FHIR, "url": "https:///x"},
-    ],
-)
-def test_an_incomplete_destination_is_refused_in_words(wrong) -> None:
-    with pytest.raises(ValueError, match=r"[a-z ]{10,}"):
-        replace(PACS, **wrong)
 
 
 @drawn(st.integers(1, 200), st.floats(0, 0.999))

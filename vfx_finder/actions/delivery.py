@@ -88,16 +88,11 @@ def keep_destination(
     would change between objects and messages: its deliveries could not be read any more.
     """
     actor.must(Permission.SET_UP_NETWORK)
-    row = Destination() if destination_id is None else Destination.objects.get(pk=destination_id)
-    _check_protocol(row, facts.protocol)
-    for name, value in asdict(facts).items():
-        if name != "token":
-            setattr(row, name, value)
-    row.name, row.kinds = facts.name.strip(), sorted(kind.value for kind in facts.kinds)
-    row.token = row.token if facts.token is None else facts.token
     try:
         with transaction.atomic():
-            row.save()
+            row = Destination() if destination_id is None else _destination(destination_id)
+            _check_protocol(row, facts.protocol)
+            _put(row, facts)
             if not row.asks_commitment:
                 Delivery.objects.filter(destination=row, state=DeliveryState.SENT).update(next_at=now)
             verb = "destination-added" if destination_id is None else "destination-changed"
@@ -108,11 +103,26 @@ def keep_destination(
     return row
 
 
+def _destination(destination_id: int) -> Destination:
+    """Locked, before any of its deliveries is (see `dispatch`); new deliveries may name it meanwhile."""
+    return Destination.objects.select_for_update(no_key=True).get(pk=destination_id)
+
+
+def _put(row: Destination, facts: DestinationFacts) -> None:
+    """Write the facts: only them, since what the worker has noted meanwhile stands in the same row."""
+    said = asdict(facts) | {"name": facts.name.strip(), "kinds": sorted(kind.value for kind in facts.kinds)}
+    if facts.token is None:
+        del said["token"]
+    for name, value in said.items():
+        setattr(row, name, value)
+    row.save(update_fields=None if row.pk is None else list(said))
+
+
 def switch_destination(destination_id: int, on: bool, actor: Actor, now: datetime) -> Destination:
     """Switch a destination on or off. What waits for it goes on waiting while it is off, and no new result is asked."""
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
-        row = Destination.objects.select_for_update().get(pk=destination_id)
+        row = _destination(destination_id)
         row.enabled = on
         row.save(update_fields=["enabled"])
         note(Act(actor, now), "destination-switched", {"destination": row.pk, "enabled": on})
@@ -124,7 +134,7 @@ def remove_destination(destination_id: int, actor: Actor, now: datetime) -> Dest
     wait for: they name it, so it stays."""
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
-        row = Destination.objects.select_for_update().get(pk=destination_id)
+        row = _destination(destination_id)
         if row.enabled:
             raise WrongState("This destination is in use; switch it off first.")
         if Delivery.objects.filter(destination=row).exists():
@@ -141,7 +151,7 @@ def try_destination(destination_id: int, actor: Actor, now: datetime) -> Destina
     """
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
-        row = Destination.objects.select_for_update().get(pk=destination_id)
+        row = _destination(destination_id)
         if row.try_wanted_at is None:
             row.try_wanted_at = now
             row.save(update_fields=["try_wanted_at"])

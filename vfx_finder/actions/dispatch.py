@@ -70,6 +70,7 @@ def answered(row: Delivery, answers: Sequence[Answer], pace: Pace, now: datetime
     act = _act(now)
     with transaction.atomic():
         here = _still_mine(row)
+        _forget_unwanted(here, answers)
         _write(here, answers, now)
         refused = [answer for answer in answers if not answer.accepted]
         words = _worst(refused) if refused else _all_well(here)
@@ -115,6 +116,7 @@ def asked(row: Delivery, now: datetime) -> DeliveryState:
     """Record that the archive took the request for storage commitment; its result comes later, or has come by now."""
     _act(now)
     with transaction.atomic():
+        _hold(row.destination_id)
         here = Delivery.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if here.state == DeliveryState.SENT and here.TransactionUID == row.TransactionUID:
             here.answer, here.moved_at = PROOF_OPEN.format(times=here.asked), now
@@ -130,9 +132,8 @@ def proven(proof: Proof, pace: Pace, now: datetime) -> DeliveryState | None:
     """
     act = _act(now)
     with transaction.atomic():
-        waiting = Delivery.objects.select_for_update(of=("self",)).filter(TransactionUID=proof.TransactionUID)
-        row = waiting.exclude(TransactionUID="").select_related("case").first()
-        if row is None or row.state != DeliveryState.SENT:
+        row = _waiting_for(proof)
+        if row is None:
             return None
         _write_proof(row, proof, now)
         lacking = _objects(row).filter(committed_at=None).count()
@@ -201,7 +202,24 @@ def _tried_enough(row: Delivery, pace: Pace) -> bool:
     return int(tries) >= most
 
 
+def _hold(destination_id: int) -> None:
+    """Whoever needs a destination and its deliveries locks the destination first: nobody waits in a circle."""
+    Destination.objects.select_for_update(no_key=True).get(pk=destination_id)
+
+
+def _waiting_for(proof: Proof) -> Delivery | None:
+    """The delivery whose storage commitment this is, locked; None where it waits for none (any more)."""
+    asked_for = Delivery.objects.filter(TransactionUID=proof.TransactionUID).exclude(TransactionUID="")
+    destination_id = asked_for.values_list("destination_id", flat=True).first()
+    if destination_id is None:
+        return None
+    _hold(destination_id)
+    rows = asked_for.filter(state=DeliveryState.SENT).select_for_update(of=("self",))
+    return rows.select_related("case").first()
+
+
 def _still_mine(row: Delivery) -> Delivery:
+    _hold(row.destination_id)
     rows = Delivery.objects.select_for_update(of=("self",)).select_related("case", "destination")
     here = rows.get(pk=row.pk)
     if (here.attempts, here.asked) != (row.attempts, row.asked):
@@ -211,6 +229,13 @@ def _still_mine(row: Delivery) -> Delivery:
 
 def _objects(row: Delivery) -> QuerySet[DeliveredObject]:
     return DeliveredObject.objects.filter(delivery=row)
+
+
+def _forget_unwanted(row: Delivery, answers: Sequence[Answer]) -> None:
+    """Every object that is not there yet is tried each time: what was refused and is not tried any more, since the
+    destination wants no such kind now, is waited for by nobody."""
+    tried = {answer.SOPInstanceUID for answer in answers}
+    _objects(row).filter(stored_at=None).exclude(SOPInstanceUID__in=tried).delete()
 
 
 def _write(row: Delivery, answers: Sequence[Answer], now: datetime) -> None:
