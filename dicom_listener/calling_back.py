@@ -10,7 +10,7 @@ from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 
 from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
-from vfx_finder.dicom.turns import AssociationEnded, Turns
+from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.errors import NotAllowed, Retry, VfxError
 
 CONNECT_S = 10.0
@@ -47,7 +47,7 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
         bind_address=(_own_side(to), 0),
         tls_args=(to.tls, to.host) if to.tls else None,
     )
-    association._reactor_checkpoint = Turns(association)
+    take_turns(association)
     try:
         if association.is_rejected:
             raise NotAllowed("It refused the association.")

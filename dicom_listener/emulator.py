@@ -19,7 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from vfx_finder.dicom.turns import AssociationEnded, Turns
+from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.errors import NotAllowed, Retry, Unreadable
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # a file goes out byte for byte, it is not decoded and encoded again
@@ -133,7 +133,7 @@ def associated(address: Address, contexts: Sequence[Context]) -> Iterator[Associ
     # A peer that takes none of the contexts still lets us in; each image then says so.
     if not association.is_established and not association.rejected_contexts:
         raise Retry("The receiver did not answer.")
-    association._reactor_checkpoint = Turns(association)
+    take_turns(association)
     try:
         yield association
     finally:

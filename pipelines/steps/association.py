@@ -13,7 +13,7 @@ from pynetdicom.presentation import PresentationContext
 
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.line import Line, cut_after, own_side, reason_of
-from vfx_finder.dicom.turns import AssociationEnded, Turns
+from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.delivery import PeerAway
 
 MAX_PDU_BYTES = 131_072
@@ -44,7 +44,7 @@ def associated(
     if _failed(association):
         _hang_up(association)
         raise PeerAway(_why_not_let_in(association, peer))
-    association._reactor_checkpoint = Turns(association)
+    take_turns(association)
     try:
         yield association
     except RuntimeError:

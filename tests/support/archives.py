@@ -19,7 +19,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from tests.support.peers import peer
 from vfx_finder.dicom.sop_classes import sop_class_of
-from vfx_finder.dicom.turns import Turns
+from vfx_finder.dicom.turns import take_turns
 from vfx_finder.domain.delivered import Kind
 
 LOOPBACK = "127.0.0.1"
@@ -69,7 +69,7 @@ class Archive:
 
     def _report(self, association, asked: Dataset) -> None:
         # While pynetdicom still serves the request, two threads would read the same association.
-        association._reactor_checkpoint = Turns(association)
+        take_turns(association)
         association.send_n_event_report(
             report_of(asked, failing=self.commits == "no"),
             2 if self.commits == "no" else 1,

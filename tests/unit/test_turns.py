@@ -47,14 +47,15 @@ def test_a_stopped_thread_takes_nothing_until_it_may_go_on(slowly: float):
             reactor.turns.set()
 
 
-def test_two_requests_without_a_pause_between_them_find_it_standing():
-    """Told to go on and to stop again before it woke up, it has not moved."""
+def test_between_two_requests_it_makes_a_whole_round():
+    """Told to go on and to stop again before it woke up, it moves all the same: it must see if the peer has gone."""
     with running(Reactor()) as reactor:
-        reactor.turns.clear()
-        stood_at = reactor.rounds
         for _ in range(50):
             reactor.turns.clear()
-        assert reactor.rounds == stood_at
+            stood_at = reactor.rounds
+            reactor.turns.set()
+            reactor.turns.clear()
+            assert reactor.rounds > stood_at
 
 
 def test_nobody_waits_for_a_thread_that_is_dead():

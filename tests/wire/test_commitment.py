@@ -26,7 +26,7 @@ from vfx_finder.actions.commitment import Peer
 from vfx_finder.actions.keeping import Keeper, keep_and_record
 from vfx_finder.dicom.commitment import proof_of, request
 from vfx_finder.dicom.part10 import taken_apart
-from vfx_finder.dicom.turns import Turns
+from vfx_finder.dicom.turns import take_turns
 from vfx_finder.dicom.whole import checked
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.commitment import GIVEN_UP_AFTER, MOST_REFERENCES, ROWS_FOLLOW, Asked, FailureReason, Reference
@@ -73,7 +73,7 @@ class Pacs:
             tls_args=(self.tls, LOOPBACK) if self.tls else None,
         )
         assert link.is_established
-        link._reactor_checkpoint = Turns(link)
+        take_turns(link)
         words = {
             "action_type": 1,
             "class_uid": StorageCommitmentPushModel,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.sop_class import (
@@ -21,11 +21,13 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
+    Verification,
 )
 
 from dicom_listener import emulator
 from dicom_listener.calling_back import Callback, call_back
 from pipelines.steps import ask, send
+from pipelines.steps.association import associated
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.line import Patience
 from tests.support import dicom
@@ -137,6 +139,24 @@ def test_an_archive_that_has_ended_the_association_is_away() -> None:
     ):
         association.abort()
         list(ask._find(association, Dataset(), at(port)))
+
+
+def test_a_peer_that_vanishes_is_noticed_by_who_waits_for_its_answer() -> None:
+    """Its connection has ended a moment before something is asked, and nobody has said so yet."""
+    entity = AE(ae_title="ARCHIVE")
+    entity.add_supported_context(Verification)
+    server = entity.start_server((LOOPBACK, 0), block=False)
+    try:
+        with associated(at(server.server_address[1]), [build_context(Verification)]) as association:
+            association.bind(evt.EVT_CONN_CLOSE, lambda _: time.sleep(4 * WINDOW_S))  # before the end is told
+            (far,) = entity.active_associations
+            far.dul.socket._shutdown_socket()
+            time.sleep(2 * WINDOW_S)
+            began = time.monotonic()
+            assert "Status" not in association.send_c_echo()
+            assert time.monotonic() - began < SOON.answer_s / 2
+    finally:
+        entity.shutdown()
 
 
 def test_images_are_sent_and_an_echo_is_heard(ear: Ear, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dicom_listener.tls import Tls, TlsFiles, context_of, valid_until
 from tests.support.certificates import Authority, Papers
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear, eventually
 from tests.wire.test_door import Book, is_cut_off
-from vfx_finder.dicom.turns import Turns
+from vfx_finder.dicom.turns import take_turns
 from vfx_finder.domain.errors import Broken
 from vfx_finder.domain.sender import Refused
 
@@ -45,7 +45,7 @@ class Secured:
         )
         if not link.is_established:
             return False
-        link._reactor_checkpoint = Turns(link)
+        take_turns(link)
         answered = link.send_c_echo().get("Status") == 0
         link.release()
         return answered

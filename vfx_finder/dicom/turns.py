@@ -3,11 +3,16 @@
 That thread takes whatever comes. Before a request goes out pynetdicom clears an event to stop it, and believes that it
 has stopped as soon as a flag is up. But the flag goes up before the thread stops and down a moment after it went on: a
 thread that passed the event just before looks stopped, goes on, takes an answer that comes very fast, and whoever asked
-waits in vain until the time is up. Seen once in a thousand images that were sent to a fast receiver.
+waits in vain until the time is up. Seen once in a thousand images that were sent to a fast receiver. In the same way
+that thread takes the word that the connection has ended, which is meant for whoever waits for an answer.
 """
 
+import queue
 import threading
+from typing import Any
 
+ENDED = (None, None)
+"""What pynetdicom puts among the messages of an association when its connection has ended."""
 LOOK_EVERY_S = 0.01
 """How often is looked whether the thread has died, which tells nobody."""
 
@@ -16,11 +21,14 @@ class AssociationEnded(RuntimeError):
     """The association ended before the request went out. pynetdicom raises `RuntimeError` for one that has ended."""
 
 
-class Turns(threading.Event):
-    """Stands in for pynetdicom's event: `clear` returns only when the thread of the association really stands still.
+def take_turns(association: Any) -> None:
+    """Make this pynetdicom `Association` safe to ask by; call it as soon as it is open, before anything is asked."""
+    association._reactor_checkpoint = Turns(association)
+    _leave_the_end_to_who_waits(association.dimse.msg_queue, association)
 
-    Set it as `_reactor_checkpoint` of an association that is open, before anything is asked by it.
-    """
+
+class Turns(threading.Event):
+    """Stands in for pynetdicom's event: `clear` returns only when the thread of the association really stands still."""
 
     def __init__(self, reactor: threading.Thread) -> None:
         super().__init__()
@@ -35,11 +43,14 @@ class Turns(threading.Event):
     def set(self) -> None:
         """Let the thread go on."""
         with self._changed:
-            self._free = True
+            self._free, self._standing = True, False
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Stop the thread; back when it stands. Raises `AssociationEnded` where it has ended or ends meanwhile."""
+        """Stop the thread; back when it stands, after a whole round since it was last let go: so it knows of any end.
+
+        Raises `AssociationEnded` where the association has ended or ends meanwhile.
+        """
         with self._changed:
             self._free = False
             if threading.current_thread() is self._reactor:  # it asks something itself, so nobody else takes the answer
@@ -54,6 +65,21 @@ class Turns(threading.Event):
         with self._changed:
             self._standing = not self._free
             self._changed.notify_all()
-            may_go_on = self._changed.wait_for(self.is_set, timeout)
+            # `set` takes it off the place where it stands, even if `clear` follows before it wakes up.
+            may_go_on = self._changed.wait_for(lambda: not self._standing, timeout)
             self._standing = False
         return may_go_on
+
+
+def _leave_the_end_to_who_waits(messages: Any, reactor: threading.Thread) -> None:
+    take = messages.get
+
+    def get(block: bool = True, timeout: float | None = None) -> object:
+        message = take(block, timeout)
+        if message == ENDED:
+            messages.put(message)  # whoever asks later is told as well, and does not wait
+            if threading.current_thread() is reactor:
+                raise queue.Empty
+        return message
+
+    messages.get = get
