@@ -169,6 +169,25 @@ def test_a_sweep_is_done_when_all_is_known_and_failures_are_asked_for_again(arch
     assert (sweep.state, claim(archive)) == ("running", "1")
 
 
+def test_two_archives_of_one_name_are_refused(archive: Archive, operator: Actor) -> None:
+    """Also where one was typed with a space."""
+    with pytest.raises(WrongState, match="archive of this name"):
+        retrieval.keep_archive(replace(FACTS, name=f"{FACTS.name} "), operator, given.NOW)
+
+
+def test_the_first_failures_of_every_sweep_are_asked_for_by_one_question(
+    archive: Archive, sweep: Sweep, operator: Actor, django_assert_num_queries
+) -> None:
+    other = retrieval.start_sweep(archive.pk, (MARCH[0], MARCH[0]), operator, given.NOW)
+    for one, numbers in ((sweep, (3, 1, 2)), (other, (4,))):
+        asking.list_day(one.pk, MARCH[0], [listed(number, f"2026030{number}") for number in numbers], given.NOW)
+    SweptStudy.objects.update(state="failed", attempts=3)
+    with django_assert_num_queries(1):
+        found = asked.first_not_received((sweep, other), each=2)
+    days = {key: [row.StudyDate[-1] for row in rows] for key, rows in found.items()}
+    assert days == {sweep.pk: ["1", "2"], other.pk: ["4"]}
+
+
 def test_progress_is_counted(archive: Archive, sweep: Sweep) -> None:
     asking.list_day(sweep.pk, MARCH[0], [listed(1), listed(2), listed(3)], given.NOW)
     claim(archive)

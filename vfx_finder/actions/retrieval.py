@@ -22,7 +22,7 @@ def keep_archive(facts: ArchiveFacts, actor: Actor, now: datetime, archive_id: i
     """Add an archive, or change the one with this id. Raises `NotAllowed`, and `WrongState` for a taken name."""
     _must(actor)
     with transaction.atomic():
-        if Archive.objects.filter(name=facts.name).exclude(pk=archive_id).exists():
+        if Archive.objects.filter(name=facts.name.strip()).exclude(pk=archive_id).exists():
             raise WrongState("There is an archive of this name already.")
         row = _archive(archive_id) if archive_id else Archive()
         _write(row, facts)
