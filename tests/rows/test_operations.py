@@ -5,12 +5,14 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.support import busy_day
+from tests.support import busy_day, spines
 from tests.support.forms import Words, say
-from vfx_finder.actions import operations, senders
+from vfx_finder.actions import analysis, operations, senders
 from vfx_finder.domain.delivery import DestinationFacts
 from vfx_finder.domain.errors import NotAllowed
 from vfx_finder.domain.retrieval import ArchiveFacts
@@ -49,6 +51,24 @@ class TestNotAnalysed:
         assert "1 more with this reason" in said
         assert "Retry all 2" in said
 
+    def test_a_study_of_several_patients_is_counted_and_not_offered_to_be_retried(self, words: Words) -> None:
+        staff_day()
+        mixed = busy_day.received(busy_day.Somebody(74, "X", "F", ""), NOW - timedelta(hours=1), settled=True)
+        analysis.record(mixed.pk, mixed.generation, spines.not_analysed(Reason.NO_SPINE, "."), NOW)
+        Case.objects.filter(pk=mixed.pk).update(patient_conflict=True)
+        assert "No spine was found in the images. 3" in (said := words("not-analysed"))
+        assert "Retry all 2" in said
+
+    def test_the_page_asks_for_no_more_studies_than_it_shows(self, ops: Client, monkeypatch) -> None:
+        """A sweep over the past can leave tens of thousands of studies out."""
+        monkeypatch.setattr("vfx_finder.web.operations.not_analysed.SHOWN", 1)
+        staff_day()
+        with CaptureQueriesContext(connection) as asked:
+            ops.get(reverse("not-analysed"))
+        wide = [one["sql"] for one in asked if '"ledger_case"."PatientName"' in one["sql"] and "reason" in one["sql"]]
+        assert wide
+        assert all("LIMIT" in sql for sql in wide)
+
     def test_all_studies_of_one_reason_are_retried_at_once(self, ops: Client) -> None:
         staff_day()
         before = set(Case.objects.filter(reason=Reason.NO_SPINE).values_list("pk", flat=True))
@@ -73,9 +93,6 @@ class TestNotAnalysed:
 
 def staff_day() -> None:
     """Two studies without a spine and one X-ray."""
-    from tests.support import spines
-    from vfx_finder.actions import analysis
-
     for number, reason in ((71, Reason.NO_SPINE), (72, Reason.NO_SPINE), (73, Reason.NO_XRAY_MODEL)):
         case = busy_day.received(busy_day.Somebody(number, "X", "F", ""), NOW - timedelta(hours=1), settled=True)
         analysis.record(case.pk, case.generation, spines.not_analysed(reason, "."), NOW)

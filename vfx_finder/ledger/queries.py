@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Count, F, Prefetch, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from vfx_finder.domain.finding import Analysis
@@ -27,6 +27,7 @@ from vfx_finder.ledger.models import (
 from vfx_finder.ledger.models.case import NOT_ANALYSED
 from vfx_finder.ledger.models.referral import OPEN
 from vfx_finder.ledger.priors import EarlierStudy, earlier_study
+from vfx_finder.ledger.search import with_instance_count
 
 WAITING_JOBS = ("todo", "doing")
 
@@ -72,15 +73,30 @@ def studies(limit: int = 1000) -> QuerySet[Case]:
 
 
 def not_analysed() -> QuerySet[Case]:
-    """Every study that was received and not analysed, with its reason, newest first."""
-    cases = Case.objects.filter(NOT_ANALYSED).annotate(instance_count=Count("instances"))
-    return cases.order_by("-finished_at", "-pk")
+    """Every study that was received and not analysed, with its reason and `instance_count`, newest first."""
+    return with_instance_count(Case.objects.filter(NOT_ANALYSED)).order_by("-finished_at", "-pk")
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """How many studies were not analysed for one reason, and in how many of them the images name different patients."""
+
+    reason: str
+    count: int
+    mixed: int
+
+
+def why_not_analysed() -> list[WhyNot]:
+    """Every reason for which a study was not analysed, in any order."""
+    mixed = Count("pk", filter=Q(patient_conflict=True))
+    counted = Case.objects.filter(NOT_ANALYSED).order_by().values_list("reason").annotate(Count("pk"), mixed=mixed)
+    return [WhyNot(*row) for row in counted]
 
 
 def late_after_review() -> QuerySet[Case]:
     """Signed studies for which more instances arrived that nobody has seen to: a human decides what that means."""
     late = Case.objects.filter(instances_after_review__gt=F("late_seen"))
-    return late.annotate(instance_count=Count("instances")).order_by("-last_instance_at")
+    return with_instance_count(late).order_by("-last_instance_at")
 
 
 def counts_by_state() -> dict[CaseState, int]:

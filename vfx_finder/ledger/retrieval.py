@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.hours import Hours
@@ -69,6 +72,14 @@ def progress(sweeps: Iterable[Sweep]) -> list[Progress]:
 def not_received(sweep_id: int) -> QuerySet[SweptStudy]:
     """The studies of a sweep that failed, each with its reason."""
     return SweptStudy.objects.filter(sweep_id=sweep_id, state=AskedState.FAILED)
+
+
+def first_not_received(sweeps: Iterable[Sweep], each: int) -> dict[int, tuple[SweptStudy, ...]]:
+    """By sweep: the first studies that failed, at most so many of each."""
+    place = Window(RowNumber(), partition_by="sweep_id", order_by=["StudyDate", "pk"])
+    failed = SweptStudy.objects.filter(sweep__in=list(sweeps), state=AskedState.FAILED).annotate(place=place)
+    first = failed.filter(place__lte=each).order_by("sweep_id", "place")
+    return {sweep: tuple(rows) for sweep, rows in groupby(first, key=attrgetter("sweep_id"))}
 
 
 def priors_of(case_id: int) -> QuerySet[SweptStudy]:

@@ -20,7 +20,7 @@ def find_studies(words: str, limit: int = 100) -> QuerySet[Case]:
     Study, Series or SOP Instance UID; newest first. Nothing for nothing."""
     wanted = words.strip()
     found = Case.objects.filter(_matches(wanted)) if wanted else Case.objects.none()
-    return _newest_first(found)[:limit]
+    return with_instance_count(found).order_by("-received_at", "-pk")[:limit]
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ def leaf(state: str, number: int) -> Leaf:
     total = every.count()
     last = max(1, -(-total // LEAF))
     here = min(max(1, number), last)
-    return Leaf(tuple(_newest_first(every)[(here - 1) * LEAF : here * LEAF]), here, last, total)
+    newest_first = with_instance_count(every).order_by("-received_at", "-pk")
+    return Leaf(tuple(newest_first[(here - 1) * LEAF : here * LEAF]), here, last, total)
 
 
-def _newest_first(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """Instances are counted for the studies that are shown, not for all that there are."""
+def with_instance_count(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """These studies with `instance_count`, counted for those that are taken of them and not for all that there are."""
     counted = StoredInstance.objects.filter(case=OuterRef("pk")).order_by().values("case").annotate(n=Count("pk"))
     number = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
-    return cases.annotate(instance_count=number).order_by("-received_at", "-pk")
+    return cases.annotate(instance_count=number)
 
 
 def _matches(wanted: str) -> Q:

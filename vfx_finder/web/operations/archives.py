@@ -51,7 +51,9 @@ class SweepRow:
 def archives(request: HttpRequest) -> HttpResponse:
     """Every archive with its last answer, and every sweep with its progress."""
     rows = [_archive_row(one) for one in retrieval.archives()]
-    sweeps = [_sweep_row(one) for one in retrieval.progress(retrieval.sweeps())]
+    going = retrieval.progress(retrieval.sweeps())
+    failures = retrieval.first_not_received((one.sweep for one in going), each=_FAILURES_SHOWN)
+    sweeps = [_sweep_row(one, failures.get(one.sweep.pk, ())) for one in going]
     waits = any(row["asking"] for row in rows)
     return render(request, "operations/archives.html", {"rows": rows, "sweeps": sweeps, "waits": waits})
 
@@ -65,7 +67,7 @@ def _archive_row(here: Archive) -> dict[str, Any]:
     }
 
 
-def _sweep_row(progress: retrieval.Progress) -> SweepRow:
+def _sweep_row(progress: retrieval.Progress, failures: tuple[SweptStudy, ...]) -> SweepRow:
     state = SweepState(progress.sweep.state)
     words, mark = SWEEP_WORDS[state]
     failed = progress.studies[AskedState.FAILED]
@@ -77,7 +79,7 @@ def _sweep_row(progress: retrieval.Progress) -> SweepRow:
         received=progress.studies[AskedState.RECEIVED],
         passed_over=progress.studies[AskedState.HERE] + progress.studies[AskedState.LEFT_OUT],
         failed=failed,
-        failures=tuple(retrieval.not_received(progress.sweep.pk)[:_FAILURES_SHOWN]) if failed else (),
+        failures=failures,
         may=_may(state, failed),
     )
 

@@ -1,9 +1,6 @@
 """Every study that was not analysed, grouped by why, with retry of one and of all of a reason."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,9 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import operations
 from vfx_finder.ledger import queries, unseen
-from vfx_finder.ledger.models import Case
 from vfx_finder.web.operations.reasons import Advice, advice
-from vfx_finder.web.operations.rows import StudyRow, may_retry, study_row
+from vfx_finder.web.operations.rows import StudyRow, study_row
 
 SHOWN = 50
 """Studies of one reason that are listed; the rest are counted, and found by the search."""
@@ -40,7 +36,7 @@ class Group:
 @require_safe
 def not_analysed(request: HttpRequest) -> HttpResponse:
     """Every study that was not analysed, why, and what to do."""
-    groups = list(_groups(queries.not_analysed()))
+    groups = _groups()
     words = {
         "groups": groups,
         "count": sum(group.count for group in groups),
@@ -66,18 +62,14 @@ def _studies(number: int) -> str:
     return f"{number} study is" if number == 1 else f"{number} studies are"
 
 
-def _groups(cases: Iterable[Case]) -> Iterator[Group]:
+def _groups() -> list[Group]:
     """By reason: what may help when tried again comes first, then the most frequent."""
-    ordered = sorted(cases, key=attrgetter("reason"))
-    found = [_group(reason, list(of_one)) for reason, of_one in groupby(ordered, key=attrgetter("reason"))]
-    yield from sorted(found, key=lambda group: (not group.advice.retry_may_help, -group.count))
+    found = [_group(why) for why in queries.why_not_analysed()]
+    return sorted(found, key=lambda group: (not group.advice.retry_may_help, -group.count))
 
 
-def _group(reason: str, cases: list[Case]) -> Group:
-    return Group(
-        reason=reason,
-        advice=advice(reason),
-        rows=tuple(study_row(case, case.instance_count) for case in cases[:SHOWN]),
-        more=max(0, len(cases) - SHOWN),
-        retriable=sum(may_retry(case) for case in cases),
-    )
+def _group(why: queries.WhyNot) -> Group:
+    newest = queries.not_analysed().filter(reason=why.reason)[:SHOWN]
+    rows = tuple(study_row(case, case.instance_count) for case in newest)  # type: ignore[attr-defined]
+    more = max(0, why.count - len(rows))
+    return Group(why.reason, advice(why.reason), rows, more, why.count - why.mixed)
