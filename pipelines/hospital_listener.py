@@ -180,6 +180,9 @@ def _serve(here: Hearing, line: socket.socket) -> None:
         log.warning("hospital-caller-cut-off", why=str(error))
     except OSError as error:
         log.info("hospital-caller-gone", kind=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - not even kept: its sender has no answer, and sends it again
+        # Only the kind: a message of a library may quote the patient.
+        log.error("message-failed", kind=type(error).__name__)
     finally:
         here.open.discard(line)
         talking.close()

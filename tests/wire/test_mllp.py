@@ -10,6 +10,7 @@ import hl7 as independent
 import pytest
 from hl7.client import MLLPClient
 from hl7.mllp import start_hl7_server
+from structlog.testing import capture_logs
 
 from pipelines import hospital_listener
 from pipelines.hospital_listener import Door, Limits, hearing
@@ -101,22 +102,24 @@ def test_messages_in_one_packet_and_in_single_bytes(take, kept):
     assert kept == [ADT] * 3
 
 
-def test_what_cannot_be_kept_is_not_answered_so_that_it_comes_again(take):
-    """The database is away: the connection ends without an answer, and the next one is heard."""
-    away = [True]
+@pytest.mark.parametrize("why", [Retry("The ledger does not answer."), LookupError("HARTLEY^JANE")])
+def test_what_cannot_be_kept_is_not_answered_so_that_it_comes_again(take, why):
+    """The database is away, or we are at fault: the connection ends without an answer, and the next one is heard."""
+    failing = [why]
 
     def sometimes(content: bytes) -> Heard:
-        if away.pop() if away else False:
-            raise Retry("The ledger does not answer.")
+        if failing:
+            raise failing.pop()
         return take(content)
 
-    with listener(sometimes) as port:
+    with listener(sometimes) as port, capture_logs() as logs:
         with call(port) as line:
             line.sendall(framed(ADT))
             assert line.recv(100) == b""
         with call(port) as line:
             line.sendall(framed(ADT))
             assert code(answer(line)) == "AA"
+    assert "HARTLEY" not in str(logs)
 
 
 def test_an_endless_message_is_cut_off_and_others_go_on(take):
