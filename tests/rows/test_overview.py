@@ -8,13 +8,14 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.support import busy_day
+from tests.support import intake as given
 from tests.support.forms import Words, say
-from vfx_finder.actions import heartbeat, senders
+from tests.support.reviews import confirmed
+from vfx_finder.actions import delivery, heartbeat, senders
 from vfx_finder.config import Settings
+from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger.models import (
-    Case,
-)
+from vfx_finder.ledger.models import Case, Delivery, Destination
 from vfx_finder.ledger.search import find_studies, leaf
 
 pytestmark = pytest.mark.django_db
@@ -28,12 +29,26 @@ def one_study(db: None) -> Case:
     return busy_day.flagged(HARTLEY, NOW - timedelta(hours=2), {Level.L1: 3})
 
 
+@pytest.fixture
+def signed_long_ago(analysed, sign, operator) -> None:
+    """A result that waits to be sent since the day of the tests."""
+    facts = DestinationFacts("PACS", Protocol.HL7, host="10.0.0.5", port=2575)
+    delivery.keep_destination(facts, operator, given.NOW)
+    sign(analysed({Level.L1: 2}), confirmed(Level.L1, 2))
+    Delivery.objects.update(created_at=NOW - timedelta(hours=2))
+
+
 class TestOverview:
     def test_a_silent_listener_and_a_missing_worker_come_first(self, words: Words) -> None:
         heartbeat.beat("listener", NOW - timedelta(minutes=5), {"free_bytes": 10**12})
         said = words("system-health")
         assert "The listener is not running, last heard" in said
         assert "No worker is running: studies are received, none is analysed." in said
+
+    def test_what_waits_for_a_destination_that_is_switched_off_is_no_alarm(self, words: Words, signed_long_ago) -> None:
+        assert "1 result is on the way since" in words("system-health")
+        Destination.objects.update(enabled=False)
+        assert "on the way since" not in words("system-health")
 
     def test_a_listener_that_beats_is_alive(self, words: Words) -> None:
         heartbeat.beat("listener", datetime.now(UTC), {"free_bytes": 10**12})

@@ -85,7 +85,7 @@ def _ask_archive_again(title: str, now: datetime) -> None:
     How often was asked counts anew: what stood in the way has been mended.
     """
     archives = Destination.objects.filter(AETitle=title, protocol=Protocol.DICOM, commitment=True, enabled=True)
-    archives.update(try_wanted_at=now)
+    archives.update(try_wanted_at=now)  # before its deliveries: the order in which `dispatch` locks them
     waiting = Delivery.objects.filter(destination__in=archives, state=DeliveryState.SENT)
     waiting.update(asked=0, next_at=now + DOOR_LEARNS)
 

@@ -36,11 +36,6 @@ def dead_letters(limit: int = 200) -> QuerySet[Delivery]:
     return _with_all().filter(state=DeliveryState.DEAD).order_by("-moved_at", "-pk")[:limit]
 
 
-def on_the_way(limit: int = 200) -> QuerySet[Delivery]:
-    """What waits to be sent or proven, the one tried next first."""
-    return _with_all().filter(state__in=ON_THE_WAY).order_by("next_at", "pk")[:limit]
-
-
 def of_study(case_id: int) -> QuerySet[Delivery]:
     """Every delivery of one study, newest first, with what the peer answered for each object (`delivered`)."""
     return _with_all().filter(case_id=case_id).order_by("-created_at", "-pk")
@@ -55,12 +50,6 @@ def counts_by_state() -> dict[DeliveryState, int]:
     """How many deliveries stand in each state, every state named."""
     counted = dict(Delivery.objects.order_by().values_list("state").annotate(Count("pk")))
     return {state: counted.get(state.value, 0) for state in DeliveryState}
-
-
-def oldest_waiting_since() -> datetime | None:
-    """Since when the oldest result that is not delivered yet has been waiting; None where nothing waits."""
-    waiting = Delivery.objects.filter(state__in=ON_THE_WAY, destination__enabled=True)
-    return waiting.order_by("created_at").values_list("created_at", flat=True).first()
 
 
 def destinations_due(now: datetime) -> list[int]:

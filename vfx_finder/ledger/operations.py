@@ -135,7 +135,8 @@ def signs_of_life() -> list[Sign]:
 
 @dataclass(frozen=True)
 class Troubles:
-    """Numbers behind the alarms, each with a list of its own."""
+    """Numbers behind the alarms, each with a list of its own. What waits for a destination that is switched off is not
+    on its way: `undelivered` leaves it out."""
 
     not_analysed: int
     failed: int
@@ -155,7 +156,8 @@ def troubles(since: datetime) -> Troubles:
     """Everything that waits for a person; refusals only of the time since then."""
     cases = dict(Case.objects.values_list("state").annotate(Count("pk")).order_by())
     refused = Refusal.objects.filter(last_at__gte=since).aggregate(peers=Count("pk"), at=Max("last_at"))
-    on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY).aggregate(n=Count("pk"), oldest=Min("created_at"))
+    on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY, destination__enabled=True)
+    undelivered = on_the_way.aggregate(n=Count("pk"), oldest=Min("created_at"))
     return Troubles(
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
         failed=cases.get(CaseState.FAILED.value, 0),
@@ -163,8 +165,8 @@ def troubles(since: datetime) -> Troubles:
         late=Case.objects.filter(instances_after_review__gt=F("late_seen")).count(),
         other_content=OtherContent.objects.filter(seen_at=None).aggregate(n=Count("case", distinct=True))["n"],
         dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),
-        undelivered=on_the_way["n"],
-        oldest_undelivered_at=on_the_way["oldest"],
+        undelivered=undelivered["n"],
+        oldest_undelivered_at=undelivered["oldest"],
         messages=HospitalMessage.objects.filter(outcome="listed", looked_at__isnull=True).count(),
         refused_peers=refused["peers"],
         refused_at=refused["at"],
