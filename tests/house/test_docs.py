@@ -56,6 +56,23 @@ def test_every_setting_is_documented():
     assert documented == {f"VFX_{name.upper()}" for name in Settings.model_fields}
 
 
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_the_default_that_is_in_force(name):
+    """The second column of docs/settings.md is the default of vfx_finder/config.py."""
+    default = Settings.model_fields[name].default
+    documented = rows("settings.md")[f"VFX_{name.upper()}"][0]
+    if default is None:
+        assert documented in {"none", "generated"}
+    elif default in ("", ()):
+        assert documented == "empty"
+    elif isinstance(default, bool):
+        assert documented == str(default).lower()
+    elif isinstance(default, int | float):
+        assert float(documented) == default
+    else:
+        assert documented == (",".join(default) if isinstance(default, tuple) else str(default))
+
+
 def test_links_between_pages_lead_somewhere():
     """Every relative link in README and docs points to a file of this repository."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
