@@ -84,7 +84,7 @@ class Rows:
         look_at = datetime.now(UTC)
         while not self._stopping:
             if datetime.now(UTC) >= look_at:
-                self._adopt(before=look_at - timedelta(seconds=LOOK_AFTER_S))
+                self._look(before=look_at - timedelta(seconds=LOOK_AFTER_S))
                 look_at = datetime.now(UTC) + timedelta(seconds=LOOK_AFTER_S)
             with self._change:
                 self._change.wait_for(lambda: self._waiting or self._stopping, LOOK_AFTER_S)
@@ -123,6 +123,12 @@ class Rows:
         self.spool.recorded({instance.path for instance in some})
         return True
 
+    def _look(self, before: datetime) -> None:
+        try:
+            self._adopt(before)
+        except Exception as error:  # noqa: BLE001 - a disk at fault must not end the thread that writes all rows
+            log.error("kept-files-not-looked-at", kind=type(error).__name__)
+
     def _adopt(self, before: datetime) -> None:
         """Rows for files that a dead listener left; those that this one has in hand come in their turn."""
         with self._change:
@@ -137,6 +143,8 @@ class Rows:
             except (Unreadable, Broken):
                 self._given_up.add(path)
                 log.error("kept-file-unreadable", path=path)
+            except OSError as error:  # it may be readable the next time
+                log.error("kept-file-unreadable", path=path, kind=type(error).__name__)
 
     def _instance_at(self, path: str) -> Instance:
         content = self.spool.read(path)

@@ -1,7 +1,8 @@
 """Rows follow their files: many at a time, none lost while the database is away, one bad row stops nobody."""
 
+import errno
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,3 +141,33 @@ def test_what_a_dead_listener_left_is_found_at_once(spool: Spool, monkeypatch: p
         left.sha256,
         FOUND,
     )
+
+
+def test_a_file_that_the_disk_does_not_give_stops_no_row(spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    """Nor does a folder that cannot be listed: acknowledged images would pile up without rows until a restart."""
+    monkeypatch.setattr(rows, "LOOK_AFTER_S", 0.02)
+    image, (fresh,) = dicom.ct_slice(), kept(spool, 1)
+    spool.keep(Uid("1.2.999"), b"on a bad sector")
+    spool.keep(Uid(image.SOPInstanceUID), dicom.encoded(image))
+    spool.recorded([fresh.path])
+    whole, looked = spool.read, spool.waiting
+    faults = [OSError(errno.EIO, "bad sector")]
+
+    def read(path: str) -> bytes:
+        if (content := whole(path)).startswith(b"on a bad"):
+            raise PermissionError
+        return content
+
+    def waiting(before: datetime) -> Iterator[str]:
+        if faults:
+            raise faults.pop()
+        return looked(before)
+
+    monkeypatch.setattr(spool, "read", read)
+    monkeypatch.setattr(spool, "waiting", waiting)
+    ledger = Ledger()
+    following = Rows(spool, ledger.write)
+    with following.following():
+        following.receive(fresh)
+        assert eventually(lambda: len(ledger.written) == 2)
+    assert {one.SOPInstanceUID for one in ledger.written} == {fresh.SOPInstanceUID, image.SOPInstanceUID}
