@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 
@@ -29,6 +30,7 @@ def begin() -> Settings:
     settings = load()
     _log_to_stderr(settings)
     _hush_the_indiscreet()
+    _hear_of_dead_threads()
     django.setup()
     return settings
 
@@ -80,6 +82,17 @@ def _discreet(_logger: object, _method: str, event: EventDict) -> EventDict:
     if isinstance(error, BaseException):
         event["exception"] = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
     return event
+
+
+def _hear_of_dead_threads() -> None:
+    """A thread that ends by an error is told of like any error; Python itself would write its words to the log."""
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _tell_of_dead_thread
+
+
+def _tell_of_dead_thread(died: threading.ExceptHookArgs) -> None:
+    name = died.thread.name if died.thread else ""
+    structlog.get_logger(__name__).error("thread-died", thread=name, exc_info=died.exc_value)
 
 
 def _hush_the_indiscreet() -> None:

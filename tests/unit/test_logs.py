@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = """
 from vfx_finder.bootstrap import begin
 begin()
-import logging, warnings, structlog
+import logging, threading, warnings, structlog
 log = structlog.get_logger("worker")
 log.warning("analysed", correlation_id="abcdef", state="settled")
 logging.getLogger("django.request").warning("Not Found: /dicom-web/studies/1.2.840.99")
@@ -22,6 +22,11 @@ except RuntimeError as error:
     log.exception("failed")
     log.error("failed", exc_info=error)
     logging.getLogger("django.request").error("Internal Server Error: %s", "/operations", exc_info=error)
+def die():
+    raise RuntimeError(row)
+thread = threading.Thread(target=die)
+thread.start()
+thread.join()
 """
 
 
@@ -46,7 +51,7 @@ def test_a_log_collector_gets_one_object_a_line_and_no_patient(tmp_path: Path) -
         "timestamp": "",
     }
     failures = [event for event in events if "exception" in event]
-    assert [event["logger"] for event in failures] == ["worker", "worker", "django.request"]
+    assert [event["logger"] for event in failures] == ["worker", "worker", "django.request", "vfx_finder.bootstrap"]
     assert all(event["exception"].endswith("RuntimeError") for event in failures)
     assert not [secret for secret in ("DOE", "1.2.840.99") if secret in "".join(lines)]
 
