@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.test import RequestFactory
 from pydicom import uid
 from structlog.testing import capture_logs
@@ -24,8 +24,10 @@ from vfx_finder.domain.errors import Retry
 from vfx_finder.domain.sender import Refused
 from vfx_finder.ledger.models import AuditEvent, Case, Sender, StoredInstance
 from vfx_finder.spool import Spool
+from vfx_finder.web import urls
 from vfx_finder.web.stow import incoming, multipart, views
 from vfx_finder.web.stow.keep import NOTHING
+from vfx_finder.web.stow.tally import Tally
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +235,20 @@ def test_a_database_that_was_started_again_costs_nothing_and_one_that_stays_away
     monkeypatch.setattr(views, "connections", SimpleNamespace(close_all=lambda: hang_ups.append(1)))
     answer = stow.store([named(f"away {away}")], token)
     assert (answer.status_code, len(calls), len(hang_ups)) == (status, 2, min(away, 2))
+
+
+@pytest.mark.parametrize("away", [OperationalError, InterfaceError])
+def test_what_was_kept_is_answered_so_though_nothing_more_can_be_noted(
+    away: type[Exception], token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes just behind the last row: neither who sent it nor what was refused of it can be written."""
+
+    def gone(*_: object) -> None:
+        raise away
+
+    monkeypatch.setattr(views.senders, "heard", gone)
+    monkeypatch.setattr(urls.stow, "_tally", Tally(gone))
+    assert stow.store([named("noted"), named("noted", 1)[:-100]], token).status_code == ACCEPTED
 
 
 def test_a_defect_becomes_a_reason_and_names_nobody(token: str, monkeypatch: pytest.MonkeyPatch) -> None:

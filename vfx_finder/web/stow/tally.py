@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 
 from vfx_finder.actions.senders import Turned
@@ -32,7 +32,7 @@ class Tally:
         if due:
             try:
                 self._record(due)
-            except DatabaseError:
+            except Error:
                 return
 
     def _add(self, reason: Refused, host: str, calling: str) -> list[Turned]:

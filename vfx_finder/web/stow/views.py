@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 
@@ -122,7 +122,8 @@ class Stow:
         log.info("stow", calling=sender.AETitle, kept=kept, refused=len(outcomes) - kept)
         for refused in {one for one in map(_counted_as, outcomes) if one}:
             self._tally.note(refused, address_of(request), sender.AETitle)
-        senders.heard([sender.AETitle], timezone.now())
+        with suppress(Error):  # what was kept is kept, whether or not it can be noted who brought it
+            senders.heard([sender.AETitle], timezone.now())
 
 
 def _check_types(request: HttpRequest) -> None:
