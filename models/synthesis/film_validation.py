@@ -22,7 +22,6 @@ from models.synthesis.trunk import draw_trunk
 from models.synthesis.validation import OPTIONS, readers_grade
 
 SEED = 20270202
-FILMS = 400
 PIXEL_MM = 0.8
 VIEWS = {"whole": None, "lumbar": ("T11", "S1"), "thoracic": ("T2", "L1")}
 _VIEW_SHARE, _SHARE = (0.34, 0.36, 0.30), (0.3, 0.25, 0.45)

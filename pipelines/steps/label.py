@@ -81,11 +81,6 @@ def label(bodies: Sequence[Body], stack: SagittalStack) -> tuple[LevelEstimate, 
     return number(bodies, stack).levels
 
 
-def label_flags(bodies: Sequence[Body], stack: SagittalStack) -> tuple[tuple[str, ...], ...]:
-    """The remarks of `Numbering` for each body, head to foot."""
-    return number(bodies, stack).flags
-
-
 def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     """Levels and remarks of a chain of bodies that stand from head to foot; an empty chain gives an empty answer.
 

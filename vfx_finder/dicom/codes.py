@@ -106,10 +106,6 @@ def site_of(level: Level | None) -> Entry:
     return LEVELS.get(level) or _WITHOUT_CODE[level]
 
 
-ANTERIOR: Final = _sct("255549009", "Anterior")
-CENTRAL: Final = _sct("26216008", "Central")
-POSTERIOR: Final = _sct("255551008", "Posterior")
-
 REPORT_TITLE: Final = _dcm("126000", "Imaging Measurement Report")
 COMMENT: Final = _dcm("121106", "Comment")
 CT_PROCEDURE: Final = Entry("25045-6", "LN", "CT unspecified body region", PS3_16 + " CID 100")

@@ -27,11 +27,6 @@ def reformat_images(result: Result) -> list[Dataset]:
     return [_image(result, reformat, number) for number in range(len(reformat.hu))]
 
 
-def image_uid(result: Result, number: int) -> str:
-    """SOPInstanceUID of the n-th image, from 0."""
-    return result.instance_uid(Kind.REFORMAT, number + 1)
-
-
 def _image(result: Result, reformat: Reformat, number: int) -> Dataset:
     image = Dataset()
     image.SOPClassUID, image.Modality = CTImageStorage, "CT"
