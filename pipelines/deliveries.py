@@ -85,6 +85,7 @@ def _objects(settings: Settings, order: Order) -> Sequence[Sendable]:
         institution=settings.institution,
         device_serial_number=settings.ae_title,
         supersedes=order.content.supersedes,
+        age=order.content.age,
     )
     content = order.content
     return write.objects(order.files, content.analysis, content.review, order.kinds, order.stage, making)

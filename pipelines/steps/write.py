@@ -27,7 +27,7 @@ from vfx_finder.domain.guidance import report_text
 from vfx_finder.domain.referral import eligibility
 from vfx_finder.domain.review import Review, outcome
 from vfx_finder.domain.study import Patient
-from vfx_finder.domain.told import told
+from vfx_finder.domain.told import doubts, told
 
 __all__ = ["Made", "Making", "objects"]
 
@@ -121,8 +121,9 @@ class _Workbench:
         review = self.result.review
         if review is None:
             return ""
-        reached, eligible = outcome(review), eligibility(_age(self.result.source))
-        return report_text(reached, eligible, is_film=self.result.analysis.is_film)
+        analysis, age = self.result.analysis, self.result.making.age
+        eligible = eligibility(_age(self.result.source) if age is None else age)
+        return report_text(outcome(review), eligible, doubts(analysis, review.vertebrae), is_film=analysis.is_film)
 
 
 def _if_any(dataset: Dataset | None) -> list[Dataset]:

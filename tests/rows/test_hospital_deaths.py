@@ -6,15 +6,17 @@ from tests.support import hl7 as said
 from tests.support import intake as given
 from tests.support.hospital import hear, patient, verbs
 from tests.support.reviews import confirmed
-from vfx_finder.actions import referral
+from vfx_finder.actions import delivery, referral
+from vfx_finder.domain.delivered import Kind
+from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.domain.referral import CloseReason, Hold
 from vfx_finder.domain.spine import Level
+from vfx_finder.ledger import deliveries, queries
 from vfx_finder.ledger import hospital as told
-from vfx_finder.ledger import queries
-from vfx_finder.ledger.models import AuditEvent, Case, HospitalMessage, PatientChange, Referral
+from vfx_finder.ledger.models import AuditEvent, Case, Delivery, HospitalMessage, PatientChange, Referral
 
 pytestmark = pytest.mark.django_db
 
@@ -134,14 +136,17 @@ def test_what_a_later_correction_leaves_out_an_earlier_one_has_said(analysed, si
     assert (row.PatientName, row.PatientSex) == ("Corrected^Name", "M")
 
 
-def test_a_birth_date_corrected_before_signing_decides_of_the_age(analysed, sign):
+def test_a_birth_date_corrected_before_signing_decides_of_the_age(analysed, sign, operator):
     """Hazard: a patient of 71 whose headers say 41 would be sent away as too young, and the corrected date kept."""
+    pacs = DestinationFacts("PACS", Protocol.DICOM, "ARCHIVE", "10.0.0.5", 104, kinds=frozenset({Kind.SR}))
+    delivery.keep_destination(pacs, operator, given.NOW)
     pk = analysed({Level.L1: 2}, 1, patient(PatientAge="041Y"))
     hear(said.message("ADT^A08", said.pid(born="19550301")), 100)
     assert queries.study(pk).age == 71
     sign(pk, confirmed(Level.L1, 2))
     row = Referral.objects.get()
     assert (row.age, row.PatientBirthDate, row.hold) == (71, "19550301", "")
+    assert deliveries.content(Delivery.objects.get()).age == 71, "what the report in the archive advises"
 
 
 def test_a_merge_that_corrects_the_birth_date_answers_the_question_of_age(referred):

@@ -172,6 +172,18 @@ def test_after_it_the_reader_stands_behind_it(after):
     assert "unconfirmed" not in "".join(one.SeriesDescription for made in after.values() for one in made)
 
 
+def test_the_report_text_is_the_one_that_was_signed(files, after):
+    """With the doubt about a level that the page showed, and the advice for the age that is known now."""
+    young = replace(results.MAKING, age=41)
+    (made,) = objects(files, results.analysed(), SIGNED, {Kind.SR}, Stage.FINAL, young)
+    texts = [
+        next(item.TextValue for item in report.ContentSequence if "Recommend" in item.get("TextValue", ""))
+        for report in (after[Kind.SR][0], made.dataset)
+    ]
+    assert ["L2, or L1 (29 %)" in text for text in texts] == [True, False]
+    assert ["under 50" in text for text in texts] == [False, True]
+
+
 def test_the_final_report_names_the_one_it_replaces(files, before):
     """Where the preliminary one was sent, the final one names it as its predecessor; otherwise it names none."""
     alone = results.made(files, {Kind.SR_COMPREHENSIVE}, SIGNED, results.analysed(unsure=Level.L2))[0].dataset

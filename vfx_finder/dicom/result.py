@@ -54,6 +54,7 @@ class Making:
 
     `uid_root`: the hospital's own UID root, or 2.25. `institution` is the organisation that a signature is given for.
     `device_serial_number` tells installations apart. `supersedes`: the preliminary result was sent to the same place.
+    `age`: the patient's on the day of the study where more is known than the headers say, else None.
     Raises `ValueError` for a time without zone.
     """
 
@@ -62,6 +63,7 @@ class Making:
     institution: str = ""
     device_serial_number: str = "1"
     supersedes: bool = False
+    age: int | None = None
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:

@@ -111,6 +111,13 @@ def told(analysis: Analysis, review: Review | None) -> tuple[Told, ...]:
     )
 
 
+def doubts(analysis: Analysis, decisions: Sequence[VertebraDecision]) -> dict[Level, str]:
+    """How the level of a signed fracture is told where it was not sure and the reader left it as it was."""
+    kept = {said.level for said in decisions if said.is_fracture and said.level is said.original_level}
+    levels = [finding.vertebra.level for finding in analysis.findings]
+    return {one.level: one.words for one in levels if one.level in kept and not one.is_sure}
+
+
 def fractures(vertebrae: Sequence[Told]) -> tuple[Told, ...]:
     """Those that are suspected, or were confirmed."""
     return tuple(one for one in vertebrae if one.standing.is_fracture)

@@ -10,8 +10,7 @@ from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.guidance import RESEARCH_ONLY, report_text
 from vfx_finder.domain.referral import eligibility
 from vfx_finder.domain.review import Review, outcome
-from vfx_finder.domain.spine import Level
-from vfx_finder.domain.told import Told, fractures, headline, told
+from vfx_finder.domain.told import Told, doubts, fractures, headline, told
 
 PRODUCT = "vfx_finder"
 UNCONFIRMED = "Found by software, unconfirmed by a radiologist."
@@ -74,8 +73,8 @@ class Result:
             return _unsigned(self.analysis, self.vertebrae)
         signed = f"Signed by {self.review.signed_by}, {self.review.signed_at:%d %b %Y %H:%M %Z}."
         reached, eligible = outcome(self.review), eligibility(self.study.age)
-        doubts = _doubts(self.analysis, self.review)
-        text = report_text(reached, eligible, doubts, is_film=self.analysis.is_film)
+        unsure = doubts(self.analysis, self.review.vertebrae)
+        text = report_text(reached, eligible, unsure, is_film=self.analysis.is_film)
         return f"{text}\n{signed}"
 
     @property
@@ -87,10 +86,3 @@ class Result:
 def _unsigned(analysis: Analysis, vertebrae: tuple[Told, ...]) -> str:
     lines = [f"{one.name}: {one.sentence}." for one in fractures(vertebrae)]
     return "\n".join([UNCONFIRMED, headline(analysis, vertebrae), *lines, RESEARCH_ONLY])
-
-
-def _doubts(analysis: Analysis, review: Review) -> dict[Level, str]:
-    """How the level of a signed fracture is told where it was not sure and the reader left it as it was."""
-    kept = {said.level for said in review.vertebrae if said.is_fracture and said.level is said.original_level}
-    levels = [finding.vertebra.level for finding in analysis.findings]
-    return {one.level: one.words for one in levels if one.level in kept and not one.is_sure}

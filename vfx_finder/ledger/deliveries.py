@@ -10,6 +10,7 @@ from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.review import Review
 from vfx_finder.ledger.documents import analysis_of, decisions_of
+from vfx_finder.ledger.hospital import age_now
 from vfx_finder.ledger.models import DeliveredObject, Delivery, Destination, StoredInstance
 
 ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
@@ -67,7 +68,8 @@ def tries_wanted() -> list[Destination]:
 class Content:
     """What the objects of a delivery are made of: where the study's files lie in the spool, and what is said of it.
 
-    `analysed_at` is when; `supersedes`: this destination has got a preliminary result of the same analysis.
+    `analysed_at` is when; `supersedes`: this destination has got a preliminary result of the same analysis. `age` is
+    the patient's on the day of the study by what is known now.
     """
 
     paths: tuple[str, ...]
@@ -75,6 +77,7 @@ class Content:
     review: Review | None
     analysed_at: datetime
     supersedes: bool = False
+    age: int | None = None
 
 
 def content(delivery: Delivery) -> Content:
@@ -87,6 +90,7 @@ def content(delivery: Delivery) -> Content:
         review=Review(decisions_of(signed.document), signed.signed_name, signed.signed_at) if signed else None,
         analysed_at=record.created_at,
         supersedes=_got_preliminary(delivery),
+        age=age_now(delivery.case),
     )
 
 

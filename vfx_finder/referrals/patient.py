@@ -12,6 +12,7 @@ from vfx_finder.domain.referral import CloseReason, Hold, NotForFlsReason
 from vfx_finder.domain.review import VertebraDecision
 from vfx_finder.domain.seen import seen
 from vfx_finder.domain.spine import Level
+from vfx_finder.domain.told import doubts
 from vfx_finder.figures.clock import Clock, clock
 from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date, written_date, written_name
@@ -188,12 +189,10 @@ def _fractures(
 
 
 def _doubts(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> dict[Level, str]:
-    """The alternatives of each signed level that was not sure, where the reader left it as the software had it."""
+    """The alternatives of each signed fracture whose level was not sure and was left as the software had it."""
     if file.study.analysis is None:
         return {}
-    kept = {decision.level for decision in decided if decision.level is decision.original_level}
-    levels = [finding.vertebra.level for finding in file.study.analysis.findings]
-    return {one.level: f"level not certain: {one.words}" for one in levels if one.level in kept and not one.is_sure}
+    return {level: f"level not certain: {words}" for level, words in doubts(file.study.analysis, decided).items()}
 
 
 def _density(file: ReferralFile, decided: tuple[VertebraDecision, ...]) -> ShownDensity | None:
