@@ -91,6 +91,21 @@ def test_what_never_comes_up_is_named_with_the_place_of_its_log(
         supervisor.wait_until_ready()
 
 
+def test_a_log_never_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_supervisor, "LONGEST_LOG_BYTES", 2000)
+    monkeypatch.setattr(_supervisor, "UPKEEP_EVERY", 0.0)
+    chatty = part("import time\nfor n in range(10**6): print('line', n, flush=True); time.sleep(0.001)")
+    log, before = tmp_path / "part.log", tmp_path / "part.log.1"
+    with supervising([chatty], tmp_path) as supervisor:
+        wait_for(lambda: supervisor.look() is None and before.exists())
+        first_kept = before.read_text().splitlines()[0]
+        wait_for(lambda: supervisor.look() is None and before.read_text().splitlines()[0] != first_kept)
+        wait_for(lambda: "line" in log.read_text())
+    assert before.read_text().startswith("line")
+    assert "\0" not in log.read_text()
+    assert log.stat().st_size + before.stat().st_size < 100_000
+
+
 def test_ctrl_c_is_a_wish_to_stop(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     with supervising([part(SLEEPER)], tmp_path) as supervisor:

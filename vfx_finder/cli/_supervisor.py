@@ -1,6 +1,7 @@
 """Keeps processes running: starts them, starts a dead one again, ends them all in order."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -25,6 +26,8 @@ READY_SECONDS = 180.0
 LONGEST_PAUSE = 30.0
 HEALTHY_AFTER = 60.0
 """A process that lived this long starts with a short pause again when it dies."""
+LONGEST_LOG_BYTES = 20_000_000
+"""Of each part, and as much again of what came before: a month or more of a busy hospital, and never a full disk."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,15 @@ class Watched:
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then ends the parts in order
             )
         self.started = time.monotonic()
+
+    def keep_log_short(self) -> None:
+        """Move what the log says to `.log.1` once it is long; the process, which appends, goes on from its beginning.
+
+        A line that is written at this very moment may be lost.
+        """
+        if self.log_file.exists() and self.log_file.stat().st_size > LONGEST_LOG_BYTES:
+            shutil.copyfile(self.log_file, self.log_file.with_suffix(".log.1"))
+            os.truncate(self.log_file, 0)
 
     @property
     def is_dead(self) -> bool:
@@ -97,6 +109,8 @@ class Supervisor:
         """Start again what has died, with a growing pause."""
         if time.monotonic() >= self.kept_at + UPKEEP_EVERY:
             self.upkeep()
+            for one in self.watched:
+                one.keep_log_short()
             self.kept_at = time.monotonic()
         for one in self.watched:
             if one.is_dead:
