@@ -6,6 +6,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +17,8 @@ from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.hours import Hours
 
 SECRET_BYTES = 48
+ZONES = Path("/usr/share/zoneinfo")
+"""Where the system keeps what it knows of time zones; Django looks there too."""
 
 
 def _comma_separated(value: object) -> object:
@@ -194,6 +197,16 @@ def _kept_secret(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+def machine_zone() -> str:
+    """The machine's time zone by name, as TZ or /etc/localtime has it; UTC where neither names one."""
+    told = os.environ.get("TZ") or str(Path("/etc/localtime").resolve())
+    name = (told.partition("/zoneinfo/")[2] or told).lstrip(":")
+    try:
+        return ZoneInfo(name).key if (ZONES / name).is_file() or not ZONES.exists() else "UTC"
+    except (KeyError, ValueError, OSError):
+        return "UTC"
 
 
 def load() -> Settings:

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from vfx_finder.config import load
+from vfx_finder.config import load, machine_zone
 
 VFX = load()
 """The settings of this process; composition roots hand them on."""
@@ -129,6 +129,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = machine_zone()
+"""Django makes this the local time of the process, and of those that it starts."""
 LANGUAGE_CODE = "en-gb"
 LOGGING_CONFIG = None  # logging belongs to bootstrap

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.support import busy_day
 from tests.support import intake as given
@@ -16,6 +17,7 @@ from vfx_finder.config import Settings
 from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.models import Case, Delivery, Destination
+from vfx_finder.ledger.operations import by_hour
 from vfx_finder.ledger.search import find_studies, leaf
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +46,10 @@ class TestOverview:
         said = words("system-health")
         assert "The listener is not running, last heard" in said
         assert "No worker is running: studies are received, none is analysed." in said
+
+    def test_hours_are_counted_also_where_clocks_are_half_an_hour_off(self, one_study: Case) -> None:
+        with timezone.override("Asia/Kolkata"):
+            assert sum(hour.received for hour in by_hour(NOW)) == 1
 
     def test_what_waits_for_a_destination_that_is_switched_off_is_no_alarm(self, words: Words, signed_long_ago) -> None:
         assert "1 result is on the way since" in words("system-health")

@@ -1,12 +1,15 @@
 """Settings are read once, refuse nonsense, and keep one secret."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from vfx_finder import embedded_postgres
-from vfx_finder.config import Settings
+from vfx_finder.config import Settings, machine_zone
 
 
 def test_lists_are_comma_separated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +53,30 @@ def test_the_socket_fits_the_kernel_however_deep_the_folder(depth: int) -> None:
     path = embedded_postgres.socket_dir(folder) / ".s.PGSQL.5432"
     assert len(bytes(path)) < 108
     assert embedded_postgres.socket_dir(folder) != embedded_postgres.socket_dir(folder / "other")
+
+
+@pytest.mark.parametrize(
+    ("named", "zone"),
+    [
+        ("America/New_York", "America/New_York"),
+        (":Europe/Berlin", "Europe/Berlin"),
+        ("/usr/share/zoneinfo/Asia/Kolkata", "Asia/Kolkata"),
+        ("Nowhere/Land", "UTC"),
+        ("CET-1CEST", "UTC"),
+        ("../../etc/passwd", "UTC"),
+    ],
+)
+def test_local_time_is_the_machines(monkeypatch: pytest.MonkeyPatch, named: str, zone: str) -> None:
+    monkeypatch.setenv("TZ", named)
+    assert machine_zone() == zone
+
+
+def test_hours_of_the_day_are_those_of_the_machine_in_every_process(tmp_path: Path) -> None:
+    """Django would make them UTC: a sweep of "20-6" in New York would ask the archive from three in the afternoon."""
+    script = (
+        "from datetime import UTC, datetime; from vfx_finder.bootstrap import begin; begin();"
+        "print(datetime(2026, 11, 21, 18, tzinfo=UTC).astimezone().hour)"
+    )
+    environment = os.environ | {"TZ": "America/New_York", "VFX_DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "13"

@@ -5,7 +5,7 @@ Times of arrival are asked of the studies, not of the instances: there are a hun
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet
@@ -74,7 +74,7 @@ def by_hour(now: datetime, hours: int = 24) -> tuple[Hour, ...]:
 
 
 def _counted(rows: QuerySet[Case] | QuerySet[AnalysisRecord], column: str) -> dict[datetime, int]:
-    hours = rows.annotate(hour=TruncHour(column)).values_list("hour")
+    hours = rows.annotate(hour=TruncHour(column, tzinfo=UTC)).values_list("hour")
     return dict(hours.annotate(count=Count("pk")).order_by())
 
 

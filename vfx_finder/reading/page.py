@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from django.utils import timezone
+
 from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, millimetres
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.guidance import CEMENT_ADVICE, cement_words, report_text
@@ -191,7 +193,8 @@ def went_to(signed: SignedReview) -> str:
 def _closed_because(file: StudyFile) -> str:
     if file.review is None:
         return _CLOSED_BECAUSE.get(CaseState(file.case.state), "")
-    when = f"{plain_date(file.review.signed_at.date())} {file.review.signed_at:%H:%M}"
+    signed_at = timezone.localtime(file.review.signed_at)
+    when = f"{plain_date(signed_at.date())} {signed_at:%H:%M}"
     return (
         f"Signed by {file.review.signed_name}, {when}. What is signed stays as it is; "
         "a correction belongs in the report of record."

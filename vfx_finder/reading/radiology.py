@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from vfx_finder.domain.mention import Mention, Verdict, mentions_vertebral_fracture
 from vfx_finder.figures.people import died_words, plain_date
 from vfx_finder.ledger.hospital import death_of, reports_of
@@ -60,7 +62,7 @@ def _shown(report: RadiologyReport) -> ShownReport:
     status = _STATUS.get(report.status, "status not stated")
     said = mentions_vertebral_fracture(report.text) if status != _WITHDRAWN else Mention(Verdict.UNSURE)
     return ShownReport(
-        when=plain_date((report.reported_at or report.received_at).date()),
+        when=plain_date(timezone.localtime(report.reported_at or report.received_at).date()),
         status=status,
         text=report.text,
         verdict=_VERDICTS[said.verdict] if status != _WITHDRAWN else "was withdrawn",

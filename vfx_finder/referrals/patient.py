@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from django.utils import timezone
+
 from vfx_finder.domain.age import parse_date
 from vfx_finder.domain.finding import millimetres
 from vfx_finder.domain.flow import REFERRAL_TRANSITIONS, ReferralState
@@ -159,9 +161,12 @@ def _pathway(here: ReferralState, reached: Mapping[str, datetime], opened_at: da
         stations = [ReferralState.NEW, ReferralState.NOT_FOR_FLS]
     times = {ReferralState.NEW.value: opened_at} | dict(reached)
     return tuple(
-        Step(wording.STATE[one], _css(one, here, times), plain_date(times[one].date()) if one in times else "")
-        for one in stations
+        Step(wording.STATE[one], _css(one, here, times), _day(times[one]) if one in times else "") for one in stations
     )
+
+
+def _day(moment: datetime) -> str:
+    return plain_date(timezone.localtime(moment).date())
 
 
 def _css(one: ReferralState, here: ReferralState, times: Mapping[str, datetime]) -> str:
