@@ -13,6 +13,7 @@ from django.urls import reverse
 from tests.support import busy_day, spines
 from tests.support.forms import Words, say
 from vfx_finder.actions import analysis, operations, senders
+from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivery import DestinationFacts
 from vfx_finder.domain.errors import NotAllowed
 from vfx_finder.domain.retrieval import ArchiveFacts
@@ -195,12 +196,39 @@ class TestRules:
     def test_a_rule_is_tried_against_a_study_that_was_received(self, ops: Client) -> None:
         case = busy_day.flagged(ROSSI, NOW - timedelta(hours=1), {Level.L1: 2})
         say(ops, "rule-add", name="Children", verdict="leave-out", oldest="17")
-        say(ops, "rule-add", **self.FORM)
+        say(ops, "rule-add", **self.FORM, at_once="yes")
         said = say(ops, "rules-find", words="A9004")
         assert "“Emergency first” decides:" in said
         assert "above 17" in said
         case.refresh_from_db()
         assert case.routed_by == ""
+
+    def test_a_rule_that_leaves_out_is_tried_before_it_leaves_anything_out(self, ops: Client, operator: Actor) -> None:
+        newest = busy_day.flagged(ROSSI, NOW - timedelta(hours=1), {Level.L1: 2})
+        other = busy_day.flagged(HARTLEY, NOW - timedelta(hours=2), {Level.L1: 2})
+        said = say(ops, "rule-add", name="No urograms", verdict="leave-out", StudyDescription="*urogram*")
+        assert "kept and not in force" in said
+        assert f"study {newest.correlation_id[:8]}" in said
+        assert "would decide If it were in force" in said
+        assert "No rule fits" in said
+        assert operations.retry(newest.pk, operator, NOW).state == "settled", "it decides nothing yet"
+        assert f"study {other.correlation_id[:8]}" in say(
+            ops, "rules-find", words=other.StudyInstanceUID, case=str(newest.pk)
+        )
+        rule = RoutingRule.objects.get()
+        for _ in "the second from a page that stood open":
+            said = say(ops, "rule-switch", rule.pk, case=str(newest.pk), on="yes")
+        assert "“No urograms” decides:" in said
+        assert "No study has this reference" in (said := say(ops, "rules-find", words="none", case=str(newest.pk)))
+        assert "Which rule fits study" in said
+
+    def test_a_change_to_a_rule_in_force_is_said_to_act_at_once(self, ops: Client) -> None:
+        say(ops, "rule-add", **self.FORM, at_once="yes")
+        page = reverse("rule", args=[RoutingRule.objects.get().pk])
+        assert "a change acts at once" in (shown := ops.get(page).content.decode())
+        assert "Save and try" not in shown
+        say(ops, "rule-switch", RoutingRule.objects.get().pk)
+        assert "Save and try" in ops.get(page).content.decode()
 
     def test_rules_change_places(self, ops: Client) -> None:
         say(ops, "rule-add", name="first", verdict="normal")
@@ -213,7 +241,7 @@ class TestRules:
         assert not RoutingRule.objects.exists()
 
     def test_it_is_switched_off_before_it_is_removed(self, ops: Client, words: Words) -> None:
-        say(ops, "rule-add", **self.FORM)
+        say(ops, "rule-add", **self.FORM, at_once="yes")
         rule = RoutingRule.objects.get()
         assert "Remove" not in words("rules")
         assert "Remove" in say(ops, "rule-switch", rule.pk)

@@ -74,6 +74,10 @@ def test_trying_says_which_rule_decides_and_why_each_other_does_not() -> None:
     assert found[3].why_not == ("the rule “trauma first” is asked before it",)
     assert tried((CHILDREN,), Traits())[0].why_not == ("the age is not known",)
     assert tried((HEADS,), Traits())[0].why_not == ("body part not stated, not “*HEAD*”",)
+    asleep = tried((HEADS, CHILDREN), Traits(BodyPartExamined="HEAD", age=9), off=frozenset({HEADS.name}))
+    assert [(one.decides, one.in_force) for one in asleep] == [(True, False), (True, True)]
+    late = tried((CHILDREN, HEADS), Traits(BodyPartExamined="HEAD", age=9), off=frozenset({HEADS.name}))
+    assert late[1].why_not == ("the rule “no children” is asked before it",)
     both = tried((HEADS,), Traits(BodyPartExamined="HEAD\\CHEST"))
     assert both[0].why_not == ("body part “HEAD”, “CHEST”, not “*HEAD*”",)
 

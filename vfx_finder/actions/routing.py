@@ -21,20 +21,26 @@ _MOVED_ASIDE = 1_000_000
 """Positions are unique at every moment: rows that change places go past all others first."""
 
 
-def keep_rule(rule: Rule, actor: Actor, now: datetime, rule_id: int | None = None) -> RoutingRule:
+def keep_rule(
+    rule: Rule, actor: Actor, now: datetime, rule_id: int | None = None, *, in_force: bool = True
+) -> RoutingRule:
     """Write a rule: a new one, asked last, or the new wording of the one with this id.
+
+    A new one that is not `in_force` can be tried and decides nothing until it is switched on; one that is there stays
+    as it is switched.
 
     Raises `WrongState` for a name that is empty, taken or begins with a bracket, for ages the wrong way round, and
     for a rule that would leave out every study.
     """
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
-        row = _locked(rule_id) if rule_id else RoutingRule(position=_last() + 1)
+        row = _locked(rule_id) if rule_id else RoutingRule(position=_last() + 1, enabled=in_force)
         _check(rule, row)
         for name, value in asdict(rule).items():
             setattr(row, name, value)
         row.save()
-        note(Act(actor, now), "rule-kept", {"rule": row.pk, **asdict(rule), "position": row.position})
+        told = {"rule": row.pk, **asdict(rule), "position": row.position, "in_force": row.enabled}
+        note(Act(actor, now), "rule-kept", told)
     return row
 
 

@@ -126,11 +126,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Tried:
-    """One rule put to a study: whether it decides, and if not, why. Only the first that fits decides."""
+    """One rule put to a study: whether it decides, and if not, why. Only the first in force that fits decides; one
+    that is not `in_force` "decides" where it would, were it the only one to be put in force."""
 
     rule: Rule
     decides: bool
     why_not: tuple[str, ...] = ()
+    in_force: bool = True
 
 
 def first_fitting(rules: tuple[Rule, ...], study: Traits) -> Rule | None:
@@ -138,10 +140,13 @@ def first_fitting(rules: tuple[Rule, ...], study: Traits) -> Rule | None:
     return next((rule for rule in rules if rule.fits(study)), None)
 
 
-def tried(rules: tuple[Rule, ...], study: Traits) -> tuple[Tried, ...]:
-    """Every rule put to this study, in their order."""
-    first = first_fitting(rules, study)
-    return tuple(_tried(rule, study, first) for rule in rules)
+def tried(rules: tuple[Rule, ...], study: Traits, off: frozenset[str] = frozenset()) -> tuple[Tried, ...]:
+    """Every rule put to this study, in their order; `off` names those that are switched off and decide nothing."""
+    found: list[Tried] = []
+    for rule in rules:
+        before = next((one.rule for one in found if one.decides and one.in_force), None)
+        found.append(_tried(rule, study, before, rule.name not in off))
+    return tuple(found)
 
 
 def left_out_before_it_arrives(rules: tuple[Rule, ...], study: Traits) -> Rule | None:
@@ -169,11 +174,11 @@ def gathered(known: str, value: str) -> str:
     return longer if len(longer) <= LONGEST_GATHERED - len(MORE) - 1 else SEPARATOR.join([*values, MORE])
 
 
-def _tried(rule: Rule, study: Traits, first: Rule | None) -> Tried:
+def _tried(rule: Rule, study: Traits, before: Rule | None, in_force: bool) -> Tried:
     why_not = rule.misfits(study)
-    if not why_not and rule is not first:
-        why_not = (f"the rule “{first.name}” is asked before it" if first else "",)
-    return Tried(rule, rule is first, why_not)
+    if not why_not and before is not None:
+        why_not = (f"the rule “{before.name}” is asked before it",)
+    return Tried(rule, not why_not, why_not, in_force)
 
 
 def _like(pattern: str, value: str) -> bool:

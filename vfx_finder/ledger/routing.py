@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 
 from vfx_finder.domain.age import age_at_study
+from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.routing import BY_HAND, SEPARATOR, Rule, Traits, Tried, Verdict, first_fitting, tried
 from vfx_finder.domain.study import Patient
 from vfx_finder.ledger.models import Case, RoutingRule, StoredInstance
@@ -45,8 +46,17 @@ def left_out_by(case: Case) -> Rule | None:
 
 
 def trial(case_id: int) -> tuple[Tried, ...]:
-    """Every rule in force put to a received study: which decides, and why each other does not. Changes nothing."""
-    return tried(rules(), traits(Case.objects.get(pk=case_id)))
+    """Every rule put to a received study: which decides, why each other does not, and which of those that are switched
+    off would decide if it were in force. Changes nothing."""
+    rows = list(table())
+    off = frozenset(row.name for row in rows if not row.enabled)
+    return tried(tuple(rule_of(row) for row in rows), traits(Case.objects.get(pk=case_id)), off)
+
+
+def newest_to_try() -> int | None:
+    """The study that a new rule is tried on first: the last received that is complete; None where there is none."""
+    complete = Case.objects.exclude(state=CaseState.RECEIVING).order_by("-received_at", "-pk")
+    return complete.values_list("pk", flat=True).first()
 
 
 def rule_of(row: RoutingRule) -> Rule:

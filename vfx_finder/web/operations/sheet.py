@@ -22,7 +22,8 @@ Keep = Callable[[Any, Actor, datetime], str]
 class Sheet:
     """What is asked, what the fields start from, who keeps the answer, and the list that is gone back to.
 
-    `warning`: what a person should know before saving; `besides`: more words for the template.
+    `warning`: what a person should know before saving; `besides`: more words for the template; `then`: where else the
+    person is taken once the answer is kept.
     """
 
     form: type[SetUpForm]
@@ -35,6 +36,7 @@ class Sheet:
     save: str = "Save"
     template: str = "operations/form.html"
     besides: Mapping[str, Any] = field(default_factory=dict)
+    then: Callable[[], HttpResponse] | None = None
 
 
 def answered(request: HttpRequest, sheet: Sheet) -> HttpResponse:
@@ -43,7 +45,7 @@ def answered(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     form = sheet.form(request.POST) if posted else sheet.form(initial=dict(sheet.start))
     if posted and (said := form.kept_by(lambda facts: sheet.keep(facts, actor_of(request), timezone.now()))):
         messages.success(request, said, extra_tags="good")
-        return redirect(sheet.back)
+        return sheet.then() if sheet.then else redirect(sheet.back)
     words = {
         "form": form,
         "heading": sheet.heading,
