@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from vfx_finder.dicom.headers import read_header
 from vfx_finder.domain.errors import Broken, Retry, Unreadable
+from vfx_finder.domain.sender import FOUND
 from vfx_finder.domain.study import Instance
 from vfx_finder.spool import Spool
 
@@ -29,8 +30,6 @@ AGAIN_S = 1.0
 """Between two tries while the database is away."""
 LOOK_AFTER_S = 30.0
 """How often, and from what age, files are looked for whose listener died before it wrote their rows."""
-FOUND = "(found in the spool)"
-"""The calling title of such a file: who sent it died with the listener."""
 
 Write = Callable[[Sequence[Instance]], object]
 Told = ParamSpec("Told")
@@ -149,7 +148,8 @@ class Rows:
     def _instance_at(self, path: str) -> Instance:
         content = self.spool.read(path)
         log.info("kept-file-found", path=path)
-        return read_header(content).received(path=path, sha256=hashlib.sha256(content).hexdigest(), calling=FOUND)
+        calling = self.spool.sender_of(path) or FOUND
+        return read_header(content).received(path=path, sha256=hashlib.sha256(content).hexdigest(), calling=calling)
 
 
 def reconnecting(act: Callable[Told, Answer]) -> Callable[Told, Answer]:

@@ -5,6 +5,8 @@
                          <digest>.waiting: a second name of a kept file that may not have its row yet
       00/ .. ff/         <sha256 of the SOPInstanceUID>.dcm, in the folder of its first two digits
 
+Who sent a file stands beside its bytes, in an extended attribute: the bytes are the same whoever sends them.
+
 `keep` returns only when the bytes would survive a power cut: written, fsynced, linked under their final name,
 directory fsynced. A file that is seen under its final name is therefore always whole.
 """
@@ -13,6 +15,7 @@ import errno
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +33,8 @@ _PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
 _WAITING = ".waiting"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OWNER_ONLY = 0o600
+_SENDER = "user.vfx.sender"
+"""Extended attribute (xattr(7)): the calling title of whoever sent a file first."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +70,18 @@ class Spool:
             _sync_folder(root)
             _sync_folder(root.parent)
 
-    def keep(self, SOPInstanceUID: Uid, content: bytes) -> Kept:
+    def keep(self, SOPInstanceUID: Uid, content: bytes, sender: str = "") -> Kept:
         """Keep these bytes for ever under this UID; a second delivery leaves the first one as it is.
 
-        Until `recorded` says that it has its row, `waiting` names it. Raises `Retry` when the disk is full,
+        `sender` is remembered with them where the file system can (`sender_of`). Until `recorded` says that it has
+        its row, `waiting` names it. Raises `Retry` when the disk is full,
         `Broken` when the spool cannot be written. Either way nothing half-written is left under a final name.
         """
         path = _path_for(SOPInstanceUID)
         digest = hashlib.sha256(content).hexdigest()
         with _disk_errors():
             self._check_space(len(content))
-            is_new = self._place(content, self.root / path)
+            is_new = self._place(content, self.root / path, sender)
             if not is_new:
                 self._name_as_waiting(path)
             # Also for a duplicate: whoever wrote it may not have reached this line yet.
@@ -102,6 +108,15 @@ class Spool:
         """The kept bytes. Raises `Broken` if they are not there."""
         with self.open(path) as file:
             return file.read()
+
+    def sender_of(self, path: str) -> str:
+        """The calling title of whoever sent this kept file first; empty where the file system did not keep it."""
+        if sys.platform != "linux":
+            return ""
+        try:
+            return os.getxattr(self.path_of(path), _SENDER).decode(errors="replace")
+        except OSError:
+            return ""
 
     def orphans(self, known: Callable[[frozenset[str]], frozenset[str]], before: datetime) -> Iterator[str]:
         """Paths of files kept before this moment that have no row: `known` returns which of the given ones have.
@@ -160,11 +175,11 @@ class Spool:
         with suppress(FileExistsError):
             os.link(self.root / path, self._waiting_name(path))
 
-    def _place(self, content: bytes, final: Path) -> bool:
+    def _place(self, content: bytes, final: Path, sender: str) -> bool:
         """Write, fsync, then link under the final name; False if that name was taken."""
         incoming = self.root / _INCOMING / uuid4().hex
         try:
-            _write(incoming, content)
+            _write(incoming, content, sender)
             # A link, unlike a rename, never replaces: of two senders at once, one is first and stays.
             os.link(incoming, final)
             incoming.rename(incoming.with_name(f"{final.stem}{_WAITING}"))
@@ -187,11 +202,14 @@ def _path_for(uid: Uid) -> str:
     return f"{digest[:2]}/{digest}.dcm"
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, sender: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
+        if sender and sys.platform == "linux":
+            with suppress(OSError):  # a file system without extended attributes
+                os.setxattr(descriptor, _SENDER, sender.encode(errors="replace"))
         os.fsync(file.fileno())
 
 

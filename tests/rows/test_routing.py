@@ -11,16 +11,18 @@ from pipelines.worker import Hands, attempt
 from tests.support import intake as given
 from tests.support.spines import analysis as spine
 from vfx_finder.actions import analysis, intake, operations, routing
+from vfx_finder.actions.intake import Receipt
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.hours import WHOLE_DAY, Hours
 from vfx_finder.domain.routing import BY_HAND, Priority, Rule, Verdict
+from vfx_finder.domain.sender import FOUND
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
 from vfx_finder.ledger import queries
 from vfx_finder.ledger import routing as table
-from vfx_finder.ledger.models import AuditEvent, Case, RoutingRule, Sender
+from vfx_finder.ledger.models import AuditEvent, Case, RoutingRule, Sender, StoredInstance
 from vfx_finder.ledger.operations import waiting as waiting_long
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +143,31 @@ def test_a_sender_has_its_own_settle_time() -> None:
     intake.receive(given.instance(2), given.LISTENER, given.later(200), given.SETTLE)
     assert intake.settle_due(given.later(499)) == 0
     assert intake.settle_due(given.later(500)) == 1
+
+
+def test_a_study_found_in_the_spool_takes_its_sender_from_the_next_delivery(operator: Actor) -> None:
+    """Its listener died before the rows: sent again, it waits as long as its sender's studies do."""
+    Sender.objects.create(AETitle="CT_SCANNER", settle_seconds=300)
+    intake.receive(replace(given.instance(), calling=FOUND), given.LISTENER, given.NOW, given.SETTLE)
+    assert intake.receive(given.instance(), given.LISTENER, given.later(30), given.SETTLE) is Receipt.DUPLICATE
+    assert (Case.objects.get().calling, StoredInstance.objects.get().calling) == ("CT_SCANNER", "CT_SCANNER")
+    assert intake.settle_due(given.later(329)) == 0
+    assert intake.settle_due(given.later(330)) == 1
+    intake.receive(replace(given.instance(), calling="ANOTHER"), given.LISTENER, given.later(331), given.SETTLE)
+    assert (Case.objects.get().calling, Case.objects.get().state) == ("CT_SCANNER", CaseState.SETTLED)
+
+
+def test_a_study_left_out_for_its_unknown_sender_is_put_to_the_rules_again(operator: Actor) -> None:
+    """A rule about who sends must not be passed by, nor shut the study out, because a listener died."""
+    routing.keep_rule(Rule("the scanner first", Verdict.URGENT, calling="CT_SCANNER"), operator, given.NOW)
+    routing.keep_rule(Rule("found ones never", Verdict.LEAVE_OUT, calling="(found*"), operator, given.NOW)
+    intake.receive(replace(given.instance(), calling=FOUND), given.LISTENER, given.NOW, given.SETTLE)
+    intake.settle_due(given.later(60))
+    assert Case.objects.get().reason == Reason.LEFT_OUT
+    intake.receive(given.instance(), given.LISTENER, given.later(70), given.SETTLE)
+    intake.settle_due(given.later(130))
+    case = Case.objects.get()
+    assert (case.state, case.priority, case.routed_by) == (CaseState.SETTLED, "urgent", "the scanner first")
 
 
 def test_off_peak_waits_for_its_hours_and_is_then_analysed(rules: list[int]) -> None:

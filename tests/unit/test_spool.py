@@ -199,6 +199,16 @@ def test_what_a_killed_listener_left_half_written_is_removed(spool: Spool):
     assert files_of(spool) == {kept}
 
 
+def test_the_first_sender_is_remembered_beside_the_same_bytes(spool: Spool):
+    """Who sent a file is needed after a crash; the file itself is the same whoever sends it."""
+    path = spool.keep(UID, b"one", "HOSPITALPACS").path
+    if not spool.sender_of(path):
+        pytest.skip("this file system has no extended attributes")
+    assert not spool.keep(UID, b"one", "ANOTHER").differs
+    assert (spool.sender_of(path), spool.read(path)) == ("HOSPITALPACS", b"one")
+    assert spool.sender_of(spool.keep(Uid("1.2.77"), b"two").path) == ""
+
+
 def test_what_is_sent_again_waits_for_its_row_again(spool: Spool):
     """A listener that dies between naming a file and marking it leaves no mark; the next sender's does."""
     path = spool.keep(UID, b"one").path

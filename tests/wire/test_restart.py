@@ -92,6 +92,12 @@ class House:
             for uid, path, sha in StoredInstance.objects.values_list("SOPInstanceUID", "path", "sha256")
         }
 
+    def senders(self) -> set[str]:
+        """The calling titles of all instances in the ledger."""
+        from vfx_finder.ledger.models import StoredInstance
+
+        return set(StoredInstance.objects.values_list("calling", flat=True))
+
     def check(self, acknowledged: set[str]) -> None:
         """Every acknowledged instance is whole in the spool; all that have no row yet are marked as waiting for it."""
         rows = self.rows()
@@ -190,6 +196,9 @@ def test_files_whose_listener_died_before_their_rows_get_them_from_the_next(hous
         os.utime(file, (0, 0))  # as if that had been long ago
     with house.listener():
         house.wait_for_rows(set(report.accepted))
+    if not house.spool.sender_of(next(path for path, _ in house.rows().values())):
+        pytest.skip("this file system has no extended attributes, so who sent it died with the listener")
+    assert house.senders() == {"CT_SCANNER"}
 
 
 def test_a_lost_database_connection_is_opened_anew(house: House):

@@ -18,7 +18,8 @@ from vfx_finder.actions._other_content import note_other_content
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.routing import gathered
-from vfx_finder.domain.study import Instance
+from vfx_finder.domain.sender import FOUND
+from vfx_finder.domain.study import Instance, Reason
 from vfx_finder.ledger.models import Case, Sender, StoredInstance
 
 PATIENT_HEADERS = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge")
@@ -60,7 +61,7 @@ RETURNING "SOPInstanceUID"
 
 _ARRIVAL = (
     "last_instance_at", "settle_due_at", "instances_after_review", "patient_conflict", "BodyPartExamined",
-    "StationName",
+    "StationName", "calling",
 )  # fmt: skip
 """What the arrival of an instance may change of a case that it does not open again."""
 
@@ -199,12 +200,34 @@ def _note(case: Case, sent: Sequence[Instance], stored: frozenset[str], arrivals
     if stranger is not None and not case.patient_conflict:
         case.patient_conflict = True
         tell(act, "patient-conflict", case, {"calling": stranger.calling})
+    is_learned = case.calling == FOUND and _learn_sender(case, sent, act)
     if fresh:
         _gather(case, fresh.values())
         case.last_instance_at = max(act.now, case.last_instance_at)
         _restart_clock(case, len(fresh), arrivals)
-    if fresh or stranger is not None:
+    elif is_learned and (case.reason == Reason.LEFT_OUT or case.state in (CaseState.RECEIVING, CaseState.SETTLED)):
+        _restart_clock(case, 0, arrivals)  # the rules may say otherwise of this sender
+    if fresh or stranger is not None or is_learned:
         case.save(update_fields=_ARRIVAL)
+
+
+def _learn_sender(case: Case, sent: Sequence[Instance], act: Act) -> bool:
+    """Who sent a study that was found in the spool: whoever sends an image of it from now on, a known one too.
+
+    Our own results that come back from an archive tell nothing.
+    """
+    known = [one for one in sent if one.calling != FOUND and not one.made_here]
+    if not known:
+        return False
+    case.calling = known[0].calling
+    own = Sender.objects.filter(AETitle=case.calling, enabled=True).values_list("settle_seconds", flat=True)
+    case.own_settle = own.first()  # type: ignore[attr-defined] # as `_locked` does
+    for one in known:
+        StoredInstance.objects.filter(case=case, SOPInstanceUID=one.SOPInstanceUID, calling=FOUND).update(
+            calling=one.calling
+        )
+    tell(act, "sender-learned", case, {"calling": case.calling})
+    return True
 
 
 def _restart_clock(case: Case, count: int, arrivals: Arrivals) -> None:

@@ -17,6 +17,7 @@ from vfx_finder.domain.errors import Unreadable, WrongState
 from vfx_finder.domain.flow import CaseState, move_case
 from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.roles import Permission
+from vfx_finder.domain.sender import FOUND
 from vfx_finder.domain.study import Instance, Reason
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import Case, StoredInstance
@@ -122,7 +123,7 @@ def _adopt(spool: Spool, path: str, how: tuple[Actor, datetime, float]) -> bool:
     except Unreadable:
         return False
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    receive(header.received(path=path, sha256=sha256, calling="(found in the spool)"), *how)
+    receive(header.received(path=path, sha256=sha256, calling=spool.sender_of(path) or FOUND), *how)
     return True
 
 

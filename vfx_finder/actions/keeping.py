@@ -29,7 +29,7 @@ def keep_and_record(keeper: Keeper, header: Header, content: bytes, calling: str
 
     A crash in between leaves a file without a row, never a row without a file. Raises what spool and `receive` raise.
     """
-    kept = keeper.spool.keep(Uid(header.SOPInstanceUID), content)
+    kept = keeper.spool.keep(Uid(header.SOPInstanceUID), content, calling)
     if kept.differs:
         first = read_header(keeper.spool.path_of(kept.path))
         keeper.receive(first.received(path=kept.path, sha256=kept.sha256, calling=calling))

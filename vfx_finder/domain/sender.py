@@ -10,6 +10,8 @@ from vfx_finder.domain.errors import WrongState
 
 LONGEST_TITLE = 16
 """Characters of an AE title (VR AE, DICOM PS3.5 table 6.2-1)."""
+FOUND = "(found in the spool)"
+"""The calling title of a file whose listener died before its row was written, where the disk kept no other."""
 
 
 class Refused(StrEnum):

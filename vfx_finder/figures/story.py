@@ -24,6 +24,7 @@ VERB_WORDS: Mapping[str, str] = {
     "priors-searched": "Earlier studies looked for in an archive",
     "analysed-all-the-same": "Analysis asked for against a routing rule",
     "instance-after-review": "Images arrived after signing",
+    "sender-learned": "Its sender became known",
     "late-images-seen": "Images after signing seen to",
     "analysed": "Analysed",
     "failed": "Analysis failed",
