@@ -3,6 +3,8 @@
 import pytest
 import typer
 from django.contrib.auth import authenticate
+from django.test import Client
+from django.urls import reverse
 from typer.testing import CliRunner
 
 from tests.support import intake as given
@@ -77,6 +79,40 @@ def test_a_changed_password_is_the_only_one_that_works(run, rf) -> None:
     request = rf.post("/sign-in")
     assert authenticate(request, username="anne", password=GOOD) is None
     assert authenticate(request, username="anne", password="green-lamp-over-fire") == User.objects.get()
+
+
+def test_who_left_is_signed_out_at_once_and_cannot_sign_in_until_enabled(run, client) -> None:
+    accounts.add("anne", Role.NURSE, GOOD, given.NOW)
+    accounts.add("lee", Role.NURSE, GOOD, given.NOW)
+    other = Client()
+    other.force_login(User.objects.get(username="lee"))
+    client.force_login(User.objects.get(username="anne"))
+    assert client.get("/", follow=True).redirect_chain[-1][0] == reverse("queue")
+    assert run("disable", "anne").exit_code == 0
+    for _ in ("while it is disabled", "and with the old session once it is enabled"):
+        assert client.get("/", follow=True).redirect_chain[-1][0].startswith(reverse("sign-in"))
+        if not User.objects.get(username="anne").is_active:
+            assert "no: disabled" in run("list").output
+            assert client.post(reverse("sign-in"), {"username": "anne", "password": GOOD}).status_code == 200
+            assert run("enable", "anne").exit_code == 0
+    assert client.post(reverse("sign-in"), {"username": "anne", "password": GOOD}).status_code == 302
+    assert other.get("/").status_code == 302
+    assert other.get("/", follow=True).status_code == 200, "nobody else was signed out"
+    assert list(AuditEvent.objects.values_list("verb", flat=True).order_by("pk"))[-2:] == [
+        "account-disabled", "account-enabled",
+    ]  # fmt: skip
+
+
+def test_what_is_so_already_or_is_nobodys_is_told(run) -> None:
+    accounts.add("anne", Role.NURSE, GOOD, given.NOW)
+    for change, name in ((accounts.enable, "anne"), (accounts.disable, "nobody")):
+        with pytest.raises(WrongState):
+            change(name, given.NOW)
+
+
+def test_the_role_of_a_process_is_not_offered(run) -> None:
+    assert "system" not in run("add", "--help").output
+    assert run("add", "root", "--role", "system", "--password-stdin", input=f"{GOOD}\n").exit_code != 0
 
 
 def test_somebody_without_a_full_name_is_given_one_and_keeps_the_password(run) -> None:

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -59,6 +61,39 @@ def set_password(username: str, password: str, now: datetime) -> None:
             raise WrongState("There is no account of this name.")
         _give_password(user, password)
         note(Act(COMMAND_LINE, now), "password-set", {"account": user.pk})
+
+
+def disable(username: str, now: datetime) -> None:
+    """Let somebody sign in no more, until `enable`; every session of the account ends at once.
+
+    What was done under the name keeps it. Raises `WrongState` for no such account, or one that is disabled already.
+    """
+    _set_active(username, False, now)
+
+
+def enable(username: str, now: datetime) -> None:
+    """Let somebody sign in again, with the old password. Raises `WrongState` for no such account, or one that may."""
+    _set_active(username, True, now)
+
+
+def _set_active(username: str, active: bool, now: datetime) -> None:
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(username=username).first()
+        if user is None:
+            raise WrongState("There is no account of this name.")
+        if user.is_active == active:
+            raise WrongState(f"This account is {'in use' if active else 'disabled'} already.")
+        user.is_active = active
+        user.save(update_fields=["is_active"])
+        _end_sessions(user)
+        note(Act(COMMAND_LINE, now), "account-enabled" if active else "account-disabled", {"account": user.pk})
+
+
+def _end_sessions(user: User) -> None:
+    """A session that only slept while its account was disabled would be good again afterwards."""
+    open_now = Session.objects.all()
+    mine = [one.pk for one in open_now if one.get_decoded().get(SESSION_KEY) == str(user.pk)]
+    Session.objects.filter(pk__in=mine).delete()
 
 
 def _give_password(user: User, password: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,9 +11,12 @@ from rich.table import Table
 from vfx_finder.cli._ledger import ledger
 from vfx_finder.domain.roles import Role
 
+SignInRole = Literal["radiologist", "nurse", "operator"]
+
 console = Console(highlight=False, soft_wrap=True)
 users = typer.Typer(
-    help="Who may sign in: add, list, rename, password. There are no default accounts.", no_args_is_help=True
+    help="Who may sign in: add, list, rename, password, disable, enable. There are no default accounts.",
+    no_args_is_help=True,
 )
 
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
 @users.command()
 def add(
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
-    role: Annotated[Role, typer.Option(help="radiologist, nurse or operator")],
+    role: Annotated[SignInRole, typer.Option(help="What this person is.")],
     full_name: Annotated[str, typer.Option(help="Shown beside what this person signs.")] = "",
     password_stdin: FromStdin = False,
 ) -> None:
@@ -35,7 +38,7 @@ def add(
     with ledger():
         from vfx_finder.actions import accounts
 
-        accounts.add(name, role, _password(password_stdin), datetime.now(UTC), full_name=full_name)
+        accounts.add(name, Role(role), _password(password_stdin), datetime.now(UTC), full_name=full_name)
     console.print(f"{name} can sign in as {role}.")
 
 
@@ -45,10 +48,12 @@ def list_users() -> None:
     with ledger():
         from vfx_finder.accounts.models import User
 
-        table = Table("name", "role", "full name", "last sign-in")
+        table = Table("name", "role", "full name", "may sign in", "last sign-in")
         for user in User.objects.order_by("username"):
             last = f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "never"
-            table.add_row(user.username, user.role, user.get_full_name(), last)
+            table.add_row(
+                user.username, user.role, user.get_full_name(), "yes" if user.is_active else "no: disabled", last
+            )
     console.print(table)
 
 
@@ -70,6 +75,26 @@ def password(name: str, password_stdin: FromStdin = False) -> None:
 
         accounts.set_password(name, _password(password_stdin), datetime.now(UTC))
     console.print(f"{name} has a new password.")
+
+
+@users.command()
+def disable(name: str) -> None:
+    """Let a person sign in no more; whoever is signed in under this name is signed out at once."""
+    with ledger():
+        from vfx_finder.actions import accounts
+
+        accounts.disable(name, datetime.now(UTC))
+    console.print(f"{name} cannot sign in any more, and is signed out everywhere.")
+
+
+@users.command()
+def enable(name: str) -> None:
+    """Let a person sign in again, with the password as it was."""
+    with ledger():
+        from vfx_finder.actions import accounts
+
+        accounts.enable(name, datetime.now(UTC))
+    console.print(f"{name} can sign in again.")
 
 
 def _password(from_stdin: bool) -> str:
