@@ -18,9 +18,9 @@ from dicom_listener.handlers import handlers_of
 from dicom_listener.refusals import Refusals
 from dicom_listener.rows import Rows, Write, hang_up, reconnecting
 from dicom_listener.server import Around, hearing, opened
-from dicom_listener.tls import Calling, Tls, TlsFiles, valid_until
+from dicom_listener.tls import Calling, Tls, TlsFiles
 from vfx_finder.actions import intake, senders
-from vfx_finder.actions.heartbeat import beating
+from vfx_finder.actions.heartbeat import Facts, beating
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
@@ -113,7 +113,7 @@ def _receiving(listener: socket.socket, settings: Settings, shared: tuple[Places
     )
     keeper = Keeper(spool, rows.receive, rows_follow=True)
     with (
-        beating("listener" if number == 0 else f"listener-{number + 1}", lambda: _facts(spool, tls)),
+        beating("listener" if number == 0 else f"listener-{number + 1}", lambda: facts_of(spool, tls)),
         rows.following(),
         refusals.writing((greeted.write, accept.look), hang_up),
         desk.attended(),
@@ -141,13 +141,22 @@ def accept_list(settings: Settings) -> AcceptList:
     return senders.accept_list_of(settings)
 
 
-def _facts(spool: Spool, tls: Tls | None) -> dict[str, int]:
+def facts_of(spool: Spool, tls: Tls | None) -> Facts:
     """What the pages, perhaps on another machine, cannot see themselves."""
-    facts = {"free_bytes": shutil.disk_usage(spool.root).free}
-    if tls is not None:
-        with suppress(Broken):  # a file that is just being replaced
-            facts["certificate_days"] = (valid_until(tls.files.certificate) - _now()).days
-    return facts
+    facts: dict[str, int | str] = {"free_bytes": shutil.disk_usage(spool.root).free}
+    return facts if tls is None else facts | _told_of(tls)
+
+
+def _told_of(tls: Tls) -> dict[str, int | str]:
+    """Until when the certificate in force is good, and since when the files that lie there now cannot be used."""
+    with suppress(Broken):
+        tls.context()  # looks at the files: a quiet listener must not learn of them from its next caller
+    told: dict[str, int | str] = {}
+    if tls.valid_until is not None:
+        told["certificate_days"] = (tls.valid_until - _now()).days
+    if tls.unusable_since is not None:
+        told |= {"tls_unusable": tls.unusable, "tls_unusable_since": tls.unusable_since.isoformat()}
+    return told
 
 
 def _ledger(settings: Settings) -> Write:

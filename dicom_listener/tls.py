@@ -32,9 +32,16 @@ class TlsFiles:
 
 @dataclass
 class Tls:
-    """The TLS context of this moment. Changed files that are unusable leave the one before in force."""
+    """The TLS context of this moment. Changed files that are unusable leave the one before in force.
+
+    `unusable`: why the files that lie there now cannot be used, empty where they can, and since when that is known.
+    `valid_until`: when the certificate in force expires.
+    """
 
     files: TlsFiles
+    unusable: str = ""
+    unusable_since: datetime | None = None
+    valid_until: datetime | None = None
     _context: ssl.SSLContext | None = None
     _stamp: tuple[tuple[int, int], ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,11 +59,13 @@ class Tls:
 
     def _read(self) -> None:
         try:
-            self._context = context_of(self.files)
+            context, until = context_of(self.files), valid_until(self.files.certificate)
         except Broken as error:
+            self.unusable, self.unusable_since = str(error), self.unusable_since or datetime.now(UTC)
             log.error("tls-files-unusable", why=str(error), still_in_force=self._context is not None)
             return
-        until = valid_until(self.files.certificate)
+        self._context, self.valid_until = context, until
+        self.unusable, self.unusable_since = "", None
         log.info("tls-files-read", valid_until=until.isoformat())
         if until < datetime.now(UTC):
             log.error("tls-certificate-expired", hint="senders will refuse to talk to us")

@@ -81,6 +81,18 @@ class TestOverview:
             assert said in shown
             assert ("certificate" in shown) == bool(said)
 
+    def test_tls_files_that_cannot_be_used_are_an_alarm_though_the_old_ones_still_serve(self, words: Words) -> None:
+        """What ends with the next restart must be told before; when the certificate in force expires is still told."""
+        since = datetime(2026, 3, 5, 9, 30, tzinfo=UTC)
+        told = {"tls_unusable": "The TLS certificate and key cannot be used together: no start line."}
+        told["tls_unusable_since"] = since.isoformat()
+        heartbeat.beat("listener", datetime.now(UTC), {"certificate_days": 19, **told})
+        shown = words("system-health")
+        assert f"cannot be used since {timezone.localtime(since):%-d %b %H:%M}" in shown
+        assert "no start line" in shown
+        assert "goes on with the ones before until it is restarted" in shown
+        assert "expires in 19 days" in shown
+
     def test_unheard_hospital_messages_are_an_alarm_only_where_they_are_wanted(
         self, words: Words, monkeypatch: pytest.MonkeyPatch
     ) -> None:

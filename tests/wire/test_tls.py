@@ -14,6 +14,7 @@ from pynetdicom.sop_class import Verification
 from structlog.testing import capture_logs
 
 from dicom_listener.associations import Door
+from dicom_listener.hear import facts_of
 from dicom_listener.server import Around
 from dicom_listener.tls import Tls, TlsFiles, context_of, valid_until
 from tests.support.certificates import Authority, Papers
@@ -22,6 +23,7 @@ from tests.wire.test_door import Book, is_cut_off
 from vfx_finder.dicom.turns import take_turns
 from vfx_finder.domain.errors import Broken
 from vfx_finder.domain.sender import Refused
+from vfx_finder.spool import Spool
 
 pytestmark = [PEERS_VANISH, pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")]
 
@@ -129,6 +131,24 @@ def test_a_new_certificate_counts_for_the_next_caller(secured: Secured):
         assert secured.certificate_shown(papers) == after
     assert "tls-files-unusable" in {line["event"] for line in logs}
     assert secured.echoes(papers)
+
+
+def test_a_certificate_overwritten_with_garbage_is_told_and_the_one_before_serves(secured: Secured, tmp_path: Path):
+    """The page says so before anybody restarts; the certificate in force is still counted, and mended files end it."""
+    tls, spool = Tls(secured.files), Spool(tmp_path / "spool")
+    whole, modality = secured.files.certificate.read_bytes(), secured.authority.issue("modality")
+    assert secured.echoes(modality)
+    before = facts_of(spool, tls)
+    assert before["certificate_days"] > 0
+    assert "tls_unusable_since" not in before
+    secured.files.certificate.write_text("garbage")
+    told = facts_of(spool, tls)
+    assert "cannot be used together" in told["tls_unusable"]
+    assert told["certificate_days"] == before["certificate_days"]
+    assert facts_of(spool, tls)["tls_unusable_since"] == told["tls_unusable_since"]
+    assert secured.echoes(modality)
+    secured.files.certificate.write_bytes(whole)
+    assert facts_of(spool, tls).keys() == before.keys()
 
 
 def test_when_a_certificate_expires_is_known(authority: Authority, tmp_path: Path):

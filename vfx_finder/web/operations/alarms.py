@@ -77,10 +77,26 @@ def _certificate(pulse: Pulse) -> Iterator[Alarm]:
     told = [int(sign.facts["certificate_days"]) for sign in pulse.signs if "certificate_days" in sign.facts]
     days = min(told, default=RENEW_BEFORE_DAYS)
     renew = "Put a new certificate in its place; it is taken up without a restart."
+    yield from _unusable_files(pulse)
     if days < 0:
         yield Alarm("bad", "The listener's TLS certificate has expired: senders refuse to talk to it.", renew)
     elif days < RENEW_BEFORE_DAYS:
         yield Alarm("ask", f"The listener's TLS certificate expires in {_count(days, 'day', 'days')}.", renew)
+
+
+def _unusable_files(pulse: Pulse) -> Iterator[Alarm]:
+    """New files that no listener can take up: all goes on by the ones before until somebody restarts it."""
+    told = [sign.facts for sign in pulse.signs if "tls_unusable_since" in sign.facts]
+    if told:
+        first = min(told, key=lambda facts: str(facts["tls_unusable_since"]))
+        since = _clock(datetime.fromisoformat(str(first["tls_unusable_since"])))
+        yield Alarm(
+            "bad",
+            f"The listener's TLS files cannot be used since {since}: {first['tls_unusable']} It goes on with the ones"
+            " before until it is restarted; then it does not start.",
+            "Put a certificate, key and client authorities in their place that belong together; they are taken up"
+            " without a restart.",
+        )
 
 
 def _disk(pulse: Pulse) -> Iterator[Alarm]:
