@@ -1,6 +1,7 @@
 """What the hospital says of a patient, applied to open referrals: merged, died, corrected."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -14,7 +15,7 @@ from vfx_finder.domain.referral import CloseReason, Eligibility, Hold, NotForFls
 from vfx_finder.domain.study import Patient
 from vfx_finder.ledger.hospital import death_of
 from vfx_finder.ledger.identities import NOBODY, any_of, numbers_of_each, plain, surviving
-from vfx_finder.ledger.models import Case, HospitalMessage, PatientChange, Referral
+from vfx_finder.ledger.models import AuditEvent, Case, HospitalMessage, PatientChange, Referral
 from vfx_finder.ledger.models.referral import OPEN
 
 Remarks = tuple[Remark, ...]
@@ -47,20 +48,24 @@ def death(told: PersonTold, row: HospitalMessage, act: Act) -> Remarks | None:
     _must_name(told)
     known = [death_of(ref.PatientID, ref.IssuerOfPatientID) for ref in told.identifiers]
     if not told.is_dead:
-        return _taken_back(told, row, act) if any(known) else None
-    if all(one is not None and one.on == told.deceased_on for one in known):
+        return _taken_back(told, row, act) if any(known) or _has_said("alive", told, row) else None
+    is_again = _has_said("died", told, row)
+    if not is_again and all(one is not None and one.on == told.deceased_on for one in known):
         return (Remark.NOTHING_CHANGED,)
-    _keep(told, "died", row, act)
+    if not is_again:
+        _keep(told, "died", row)
     said: Detail = {"deceased_on": f"{told.deceased_on:%Y%m%d}" if told.deceased_on else None}
     for referral in _open_referrals(told.identifiers):
-        tell(act, "patient-died", referral.case, said, referral=referral)
-    return (Remark.DEATH_CONTRADICTED,) if told.contradicts_itself else _issuer_remark(told.identifiers)
+        if not (is_again and AuditEvent.objects.filter(referral=referral, verb="patient-died").exists()):
+            tell(act, "patient-died", referral.case, said, referral=referral)
+    return (Remark.DEATH_CONTRADICTED,) if told.contradicts_itself else issuer_remark(told.identifiers)
 
 
 def _taken_back(told: PersonTold, row: HospitalMessage, act: Act) -> Remarks:
-    _keep(told, "alive", row, act)
-    for referral in _open_referrals(told.identifiers):
-        tell(act, "patient-alive", referral.case, referral=referral)
+    if not _has_said("alive", told, row):
+        _keep(told, "alive", row)
+        for referral in _open_referrals(told.identifiers):
+            tell(act, "patient-alive", referral.case, referral=referral)
     closed_for_it = Q(ended_reason__in=[CloseReason.DECEASED, NotForFlsReason.DECEASED])
     was_closed = Referral.objects.filter(_rows_of(told.identifiers)).filter(closed_for_it).exists()
     return (Remark.DEATH_TAKEN_BACK,) if was_closed else ()
@@ -74,26 +79,23 @@ def merge(pairs: Sequence[Merge], told: Sequence[PersonTold], how: tuple[Hospita
         raise Unreadable("PID-3 names no surviving patient.")
     if not pairs:
         return (Remark.NOTHING_CHANGED,)
-    news = {ref: one for one in told for ref in one.identifiers}
+    news = {ref: _still_news(one, row) for one in told for ref in one.identifiers}
     return summed(_join(pair, news[pair.surviving], row, act) for pair in pairs)
 
 
 def _join(pair: Merge, told: PersonTold, row: HospitalMessage, act: Act) -> Remarks:
-    if plain(surviving(pair.earlier.PatientID, pair.earlier.IssuerOfPatientID)) == plain(pair.surviving):
-        return (Remark.NOTHING_CHANGED,)
-    PatientChange.objects.create(
-        **_change(pair.surviving, told, row, act),
-        kind="merged",
-        earlier_id=pair.earlier.PatientID,
-        earlier_issuer=pair.earlier.IssuerOfPatientID,
-    )
+    earlier = {"earlier_id": pair.earlier.PatientID, "earlier_issuer": pair.earlier.IssuerOfPatientID}
+    if not PatientChange.objects.filter(message=row, kind="merged", **earlier).exists():
+        if plain(surviving(pair.earlier.PatientID, pair.earlier.IssuerOfPatientID)) == plain(pair.surviving):
+            return (Remark.NOTHING_CHANGED,)
+        PatientChange.objects.create(**_change(pair.surviving, told, row), kind="merged", **earlier)
     going = _open_referrals((pair.surviving,))
     if len(going) > 1:
         for referral in going:
             tell(act, "merged-two-open", referral.case, referral=referral)
         return (Remark.TWO_OPEN_REFERRALS,)
     remarks = tuple(remark for referral in going for remark in _move(referral, told, act))
-    return remarks or _issuer_remark((pair.surviving, pair.earlier))
+    return remarks or issuer_remark((pair.surviving, pair.earlier))
 
 
 def _move(referral: Referral, told: PersonTold, act: Act) -> Remarks:
@@ -105,15 +107,23 @@ def _move(referral: Referral, told: PersonTold, act: Act) -> Remarks:
     return remarks
 
 
+def unmerge(told: PersonTold) -> Remarks:
+    """Nothing is split by a machine: a person looks at the referrals of a patient who is known here."""
+    if is_known(told):
+        return (Remark.UNMERGED,)
+    return issuer_remark(told.identifiers) or (Remark.NOT_KNOWN,)
+
+
 def correction(told: PersonTold, row: HospitalMessage, act: Act) -> Remarks:
     """Correct name, birth date and sex of the patient's open referral; what is not said stays."""
     _must_name(told)
     if not is_known(told):
-        return (Remark.NOT_KNOWN,)
+        return issuer_remark(told.identifiers) or (Remark.NOT_KNOWN,)
+    told = _still_news(told, row)
     going = [one for one in _open_referrals(told.identifiers) if _differing(one, told)]
     if not going and not _is_news(told):
         return (Remark.NOTHING_CHANGED,)
-    _keep(told, "corrected", row, act)
+    _keep(told, "corrected", row)
     return tuple(remark for referral in going for remark in _correct(referral, told, act))
 
 
@@ -182,7 +192,7 @@ def _open_referrals(refs: Iterable[PatientRef]) -> list[Referral]:
     return list(found.select_related("case").select_for_update(of=("self",)).order_by("pk"))
 
 
-def _issuer_remark(refs: Sequence[PatientRef]) -> Remarks:
+def issuer_remark(refs: Sequence[PatientRef]) -> Remarks:
     """Nobody is known by these very numbers, but somebody by the same number without or with an issuer."""
     if Case.objects.filter(_rows_of(refs)).exists():
         return ()
@@ -192,13 +202,27 @@ def _issuer_remark(refs: Sequence[PatientRef]) -> Remarks:
     return (Remark.OTHER_ISSUER,) if alike.exists() else ()
 
 
-def _keep(told: PersonTold, kind: str, row: HospitalMessage, act: Act) -> None:
+def _has_said(kind: str, told: PersonTold, row: HospitalMessage) -> bool:
+    """This very message was taken in before: it is applied again, and is no news by itself."""
+    return PatientChange.objects.filter(_rows_of(told.identifiers), message=row, kind=kind).exists()
+
+
+def _still_news(told: PersonTold, row: HospitalMessage) -> PersonTold:
+    """Without what messages that came later have corrected: one that is applied late undoes none of it."""
+    mine = PatientChange.objects.filter(_rows_of(told.identifiers), kind="corrected")
+    later = list(mine.filter(received_at__gt=row.received_at))
+    newer: dict[str, Any] = {name: "" for name in _DETAILS if any(getattr(one, name) for one in later)}
+    return replace(told, **newer)
+
+
+def _keep(told: PersonTold, kind: str, row: HospitalMessage) -> None:
     """One row for every number of the patient: which of them the images carry is not known."""
     for ref in told.identifiers:
-        PatientChange.objects.create(**_change(ref, told, row, act), kind=kind, deceased_on=told.deceased_on)
+        PatientChange.objects.create(**_change(ref, told, row), kind=kind, deceased_on=told.deceased_on)
 
 
-def _change(ref: PatientRef, told: PersonTold, row: HospitalMessage, act: Act) -> dict[str, Any]:
+def _change(ref: PatientRef, told: PersonTold, row: HospitalMessage) -> dict[str, Any]:
+    """As told when the message came, also where it is applied later: what came after it is newer."""
     return {
         "message": row,
         "PatientID": ref.PatientID,
@@ -206,5 +230,5 @@ def _change(ref: PatientRef, told: PersonTold, row: HospitalMessage, act: Act) -
         "PatientName": told.PatientName,
         "PatientBirthDate": told.PatientBirthDate,
         "PatientSex": told.PatientSex,
-        "received_at": act.now,
+        "received_at": row.received_at,
     }

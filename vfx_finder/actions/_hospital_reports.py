@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from vfx_finder.actions._hospital_patients import Remarks, summed
+from vfx_finder.actions._hospital_patients import Remarks, issuer_remark, summed
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.hospital import Remark, ReportTold
@@ -21,6 +21,7 @@ WITHDRAWN = ("X", "D")
 def keep_reports(message: Message, row: HospitalMessage, act: Act) -> Remarks:
     """Keep every report of a message. Raises `Unreadable` where one names no patient."""
     found = reports(message)
+    RadiologyReport.objects.filter(message=row).delete()  # where it is applied again, each report is kept once
     return summed([_keep(report, row, act) for report in found]) if found else (Remark.OTHER_DEPARTMENT,)
 
 
@@ -33,11 +34,11 @@ def _keep(report: ReportTold, row: HospitalMessage, act: Act) -> Remarks:
     named = _cases_named(report)
     mine = [(ref, case) for ref in report.identifiers for case in named if _ref_of(case) in numbers[ref]]
     ref, case = mine[0] if mine else (report.identifiers[0], None)
-    _write(report, (ref, case), row, act)
+    _write(report, (ref, case), row)
     if case is not None:
         tell(act, "report-received", case, {"status": report.status})
         return ()
-    return (Remark.OTHER_PATIENT,) if named else ()
+    return (issuer_remark(report.identifiers) or (Remark.OTHER_PATIENT,)) if named else ()
 
 
 def _cases_named(report: ReportTold) -> Sequence[Case]:
@@ -52,7 +53,7 @@ def _ref_of(case: Case) -> PatientRef | None:
     return PatientRef(case.PatientID, case.IssuerOfPatientID) if case.PatientID.strip() else None
 
 
-def _write(report: ReportTold, found: tuple[PatientRef, Case | None], row: HospitalMessage, act: Act) -> None:
+def _write(report: ReportTold, found: tuple[PatientRef, Case | None], row: HospitalMessage) -> None:
     ref, case = found
     ours = case.AccessionNumber if case is not None else ""
     accession = ours if ours in report.accessions else next(iter(report.accessions), "")
@@ -64,6 +65,6 @@ def _write(report: ReportTold, found: tuple[PatientRef, Case | None], row: Hospi
         StudyInstanceUID=report.StudyInstanceUID,
         status=report.status,
         reported_at=report.reported_at,
-        received_at=act.now,
+        received_at=row.received_at,
         text=report.text,
     )

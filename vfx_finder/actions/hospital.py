@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from vfx_finder.actions import _hospital_patients as patients
 from vfx_finder.actions._hospital_patients import Remarks, summed
@@ -24,7 +25,10 @@ from vfx_finder.interop.acknowledgement import APPLICATION, Code
 from vfx_finder.interop.adt import CORRECTS, MERGES, UNMERGES, merges
 from vfx_finder.interop.hl7 import Message, read, reread
 from vfx_finder.interop.patient import person
-from vfx_finder.ledger.models import HospitalMessage
+from vfx_finder.ledger.hospital import messages_listed
+from vfx_finder.ledger.models import HospitalMessage, PatientChange, RadiologyReport
+
+log = structlog.get_logger(__name__)
 
 _KIND, _LONGEST = 16, 256
 _PRACTICE = ("T", "D")
@@ -57,7 +61,7 @@ def hear(content: bytes, actor: Actor, now: datetime) -> Heard:
         with transaction.atomic():
             row, is_new = _row(content, message, act)
             if is_new or _is_kind(row, Remark.COULD_NOT_APPLY):
-                _close(row, _apply(message, row, act))
+                _close(row, _outcome(message, row, act))
     except Unreadable as error:
         return keep_listed(content, Remark.UNREADABLE, str(error), act)
     return _as_kept(row, message, is_repeat=not is_new)
@@ -106,12 +110,31 @@ def apply_again(message_id: int, actor: Actor, now: datetime) -> Outcome:
     with transaction.atomic():
         row = _listed(message_id)
         try:
-            remarks = _apply(reread(row.content), row, Act(actor, now))
+            remarks = _outcome(reread(row.content), row, Act(actor, now))
         except Unreadable as error:
             raise WrongState(f"It still cannot be read: {error}") from None
         _close(row, remarks)
         note(Act(actor, now), "message-applied-again", {"message": row.pk, "outcome": row.outcome})
     return Outcome(row.outcome)
+
+
+def apply_all_again(remark: Remark, actor: Actor, now: datetime) -> tuple[int, int]:
+    """Apply every listed message with this remark again, the oldest first; how many are done with, and how many still
+    need a person. One that fails stays listed and stops none of the others."""
+    actor.must(Permission.RESEND)
+    oldest_first = messages_listed(remark).order_by("received_at", "pk").values_list("pk", flat=True)
+    ends = [_end(message_id, actor, now) for message_id in list(oldest_first)]
+    return sum(end is not Outcome.LISTED for end in ends), ends.count(Outcome.LISTED)
+
+
+def _end(message_id: int, actor: Actor, now: datetime) -> Outcome:
+    try:
+        return apply_again(message_id, actor, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - one that trips us up stays listed, and the next one is applied
+        log.error("message-not-applied", kind=type(error).__name__)
+        return Outcome.LISTED
 
 
 def _listed(message_id: int) -> HospitalMessage:
@@ -166,6 +189,13 @@ def _close(row: HospitalMessage, remarks: Remarks, words: str = "") -> None:
 Apply = Callable[[Message, HospitalMessage, Act], Remarks]
 
 
+def _outcome(message: Message, row: HospitalMessage, act: Act) -> Remarks:
+    """Apply the message; one that took effect at an earlier time is applied, though it is no news any more."""
+    remarks = _apply(message, row, act)
+    is_kept = any(kept.objects.filter(message=row).exists() for kept in (PatientChange, RadiologyReport))
+    return () if is_kept and remarks and remarks[0].outcome is Outcome.NOT_USED else remarks
+
+
 def _apply(message: Message, row: HospitalMessage, act: Act) -> Remarks:
     """Do what the message says. Raises `Unreadable` where a field of it is malformed."""
     if message.header.text(3) == APPLICATION:
@@ -181,7 +211,7 @@ def _administration(message: Message, row: HospitalMessage, act: Act) -> Remarks
     told = [person(segment) for segment in message.segments if segment.name == "PID"]
     event = message.event
     if event in UNMERGES:
-        return (Remark.UNMERGED,) if any(patients.is_known(one) for one in told) else (Remark.NOT_KNOWN,)
+        return summed(patients.unmerge(one) for one in told)
     done = [patients.death(one, row, act) for one in told]
     if event in MERGES:
         done.append(patients.merge(merges(message), told, (row, act)))

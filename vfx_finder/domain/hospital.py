@@ -44,6 +44,11 @@ class Remark(StrEnum):
         return Outcome.NOT_USED if self in _NOT_USED else Outcome.LISTED
 
     @property
+    def may_go_away(self) -> bool:
+        """Applying the same message again may help, once what stood in its way was mended here."""
+        return self in _MENDED_HERE
+
+    @property
     def label(self) -> str:
         """What an operator reads."""
         return _LABELS[self]
@@ -60,6 +65,8 @@ _NOT_USED = frozenset(
     }
 )
 
+_MENDED_HERE = frozenset({Remark.COULD_NOT_APPLY, Remark.TWO_OPEN_REFERRALS, Remark.OTHER_ISSUER, Remark.OTHER_PATIENT})
+
 _LABELS: dict[Remark, str] = {
     Remark.UNREADABLE: "Could not be read: have the sender mend it",
     Remark.COULD_NOT_APPLY: "Could not be applied: try again; if that fails, it is a defect",
@@ -75,7 +82,7 @@ _LABELS: dict[Remark, str] = {
     Remark.TRAINING: "Marked as training or debugging",
     Remark.OUR_OWN: "Our own result, sent back to us",
     Remark.NOT_KNOWN: "About a patient with no study here",
-    Remark.NOTHING_CHANGED: "Nothing new",
+    Remark.NOTHING_CHANGED: "Already known: nothing changed",
     Remark.OTHER_DEPARTMENT: "Not from radiology",
 }
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Left
 
 from vfx_finder.domain.age import age_at_study
-from vfx_finder.domain.hospital import Outcome
+from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.domain.identity import PatientRef
 from vfx_finder.domain.study import Patient
 from vfx_finder.ledger.identities import numbers_of_each, of_patient, surviving
@@ -15,6 +16,8 @@ from vfx_finder.ledger.models import Case, HospitalMessage, PatientChange, Radio
 from vfx_finder.ledger.models.referral import OPEN
 
 LIFE = ("died", "alive")
+BEGINNING = 4000
+"""Characters of a message that a page looks at: its header, and whom it is about."""
 _DETAILS = ("PatientName", "PatientBirthDate", "PatientSex")
 
 
@@ -60,8 +63,22 @@ def reports_of(case: Case) -> list[RadiologyReport]:
 
 
 def messages_to_look_at(limit: int = 500) -> QuerySet[HospitalMessage]:
-    """Messages that wait for a person, newest first."""
-    return HospitalMessage.objects.filter(outcome=Outcome.LISTED, looked_at__isnull=True)[:limit]
+    """Messages that wait for a person, newest first, each with its `beginning` instead of its content."""
+    return without_content(_waiting())[:limit]
+
+
+def messages_listed(remark: Remark) -> QuerySet[HospitalMessage]:
+    """Those of them that wait for this reason."""
+    return _waiting().filter(reason__regex=f"^{remark}(:|$)")
+
+
+def _waiting() -> QuerySet[HospitalMessage]:
+    return HospitalMessage.objects.filter(outcome=Outcome.LISTED, looked_at__isnull=True)
+
+
+def without_content(rows: QuerySet[HospitalMessage]) -> QuerySet[HospitalMessage]:
+    """With `beginning`, the first characters of the content, which may be megabytes."""
+    return rows.defer("content").annotate(beginning=Left("content", BEGINNING))
 
 
 def patient_now(case: Case) -> Patient:
