@@ -15,6 +15,7 @@ from vfx_finder.domain.delivered import Stage
 from vfx_finder.domain.delivery import DeliveryState, DestinationFacts, Protocol, move_delivery
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Permission
+from vfx_finder.ledger.deliveries import is_outdated
 from vfx_finder.ledger.lacking import gets_preliminary
 from vfx_finder.ledger.models import AnalysisRecord, DeliveredObject, Delivery, Destination, SignedReview
 
@@ -49,14 +50,17 @@ def expect_final(signed: SignedReview, act: Act) -> int:
 def resend(delivery_id: int, actor: Actor, now: datetime) -> Delivery:
     """Send one result again from the beginning, as the same objects with the same UIDs; a waiting one now.
 
-    Raises `WrongState` for one whose proof is being waited for, one that was superseded, and for a destination that is
-    switched off.
+    What the peer has answered for objects that it stored stays on record, set aside. Raises `WrongState` for one whose
+    proof is being waited for, one that was superseded, a preliminary one that has something newer beside it, and for a
+    destination that is switched off.
     """
     actor.must(Permission.RESEND)
     with transaction.atomic():
         row = _locked(delivery_id)
         if not row.destination.enabled:
             raise WrongState("This destination is switched off; switch it on first.")
+        if is_outdated(row):
+            raise WrongState("There is a newer result of this study: this preliminary one is not sent any more.")
         if row.state == DeliveryState.WAITING:
             row.next_at = now
             row.save(update_fields=["next_at"])
@@ -178,7 +182,7 @@ def expect(record: AnalysisRecord, signed: SignedReview | None, destinations: li
 
 
 def _locked(delivery_id: int) -> Delivery:
-    rows = Delivery.objects.select_for_update(of=("self",)).select_related("case", "destination")
+    rows = Delivery.objects.select_for_update(of=("self",)).select_related("case", "destination", "analysis")
     return rows.get(pk=delivery_id)
 
 
@@ -191,7 +195,9 @@ def _begin_anew(row: Delivery, act: Act) -> None:
     row.next_at = row.moved_at = act.now
     row.answer = row.TransactionUID = ""
     row.save()
-    DeliveredObject.objects.filter(delivery=row).delete()
+    answered = DeliveredObject.objects.filter(delivery=row, set_aside_at=None)
+    answered.filter(stored_at=None).delete()
+    answered.update(set_aside_at=act.now)
     told = {"delivery": row.pk, "destination": row.destination_id, "before": was, "answer": answer}
     tell(act, "resent", row.case, {**told})
 

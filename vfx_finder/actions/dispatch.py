@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.dicom.commitment import reason_words
 from vfx_finder.domain.actor import Actor
-from vfx_finder.domain.delivered import Stage
+from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import (
     Answer,
     DeliveryState,
@@ -27,6 +27,7 @@ from vfx_finder.domain.delivery import (
 )
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Permission
+from vfx_finder.ledger.deliveries import is_outdated
 from vfx_finder.ledger.models import DeliveredObject, Delivery, Destination
 
 SENDER = Actor.process("sender")
@@ -34,7 +35,7 @@ SENDER = Actor.process("sender")
 ON_THE_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
 
 NOT_COMMITTED = "Stored with a success status; storage commitment is not asked for any more."
-PROOF_OPEN = "Stored; storage commitment asked for {times} time(s), and not answered yet."
+PROOF_OPEN = "Stored; storage commitment asked for {times}, and not answered yet."
 
 ANSWER_MAX = 512
 OBJECT_ANSWER_MAX = 256
@@ -119,7 +120,7 @@ def asked(row: Delivery, now: datetime) -> DeliveryState:
         _hold(row.destination_id)
         here = Delivery.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if here.state == DeliveryState.SENT and here.TransactionUID == row.TransactionUID:
-            here.answer, here.moved_at = PROOF_OPEN.format(times=here.asked), now
+            here.answer, here.moved_at = PROOF_OPEN.format(times=_times(here.asked)), now
             here.save(update_fields=["answer", "moved_at"])
             _heard(here.destination_id, "Request for storage commitment taken.", now, ok=True)
     return DeliveryState(here.state)
@@ -169,7 +170,7 @@ def _due(destination_id: int, now: datetime) -> Delivery | None:
 
 def _take_up(row: Delivery, act: Act, pace: Pace) -> bool:
     """Whether this one is to be worked on now; its next try is then planned already."""
-    if row.state == DeliveryState.WAITING and _is_outdated(row):
+    if row.state == DeliveryState.WAITING and is_outdated(row):
         _move(row, DeliveryState.SUPERSEDED, "A newer result goes instead.", act)
         return False
     if row.state == DeliveryState.SENT and not row.destination.asks_commitment:
@@ -188,13 +189,6 @@ def _take_up(row: Delivery, act: Act, pace: Pace) -> bool:
     row.next_at = act.now + timedelta(seconds=wait)
     row.save()
     return True
-
-
-def _is_outdated(row: Delivery) -> bool:
-    """A preliminary result of older images, or of a study that has been signed since."""
-    if row.stage != Stage.PRELIMINARY:
-        return False
-    return bool(row.analysis.generation != row.case.generation) or hasattr(row.case, "review")
 
 
 def _tried_enough(row: Delivery, pace: Pace) -> bool:
@@ -228,7 +222,8 @@ def _still_mine(row: Delivery) -> Delivery:
 
 
 def _objects(row: Delivery) -> QuerySet[DeliveredObject]:
-    return DeliveredObject.objects.filter(delivery=row)
+    """Of this round: what was stored before a person had it sent again is left as it was answered."""
+    return DeliveredObject.objects.filter(delivery=row, set_aside_at=None)
 
 
 def _forget_unwanted(row: Delivery, answers: Sequence[Answer]) -> None:
@@ -244,6 +239,7 @@ def _write(row: Delivery, answers: Sequence[Answer], now: datetime) -> None:
             delivery=row,
             kind=answer.kind,
             SOPInstanceUID=answer.SOPInstanceUID,
+            set_aside_at=None,
             defaults={
                 "SOPClassUID": answer.SOPClassUID,
                 "status": answer.status,
@@ -272,13 +268,22 @@ def _all_well(row: Delivery) -> str:
     if not Protocol(row.destination.protocol).carries_objects:
         return "Accepted."
     stored = _objects(row).exclude(stored_at=None).count()
-    return f"Stored: {stored} objects." if stored else "This result has no object of the kinds that are sent here."
+    return (
+        f"Stored: {stored} {'object' if stored == 1 else 'objects'}."
+        if stored
+        else "This result has no object of the kinds that are sent here."
+    )
 
 
 def _worst(refused: Sequence[Answer]) -> str:
     first = next((answer for answer in refused if answer.hopeless), refused[0])
     others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    return f"{first.kind}: {first.words}{others}"
+    kind = f"{first.kind}: " if first.kind in set(Kind) else ""
+    return f"{kind}{first.words}{others}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _wait(row: Delivery, words: str, act: Act) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
+from vfx_finder.domain.delivered import Stage
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.review import Review
@@ -95,17 +96,24 @@ def content(delivery: Delivery) -> Content:
 
 
 def stored_already(delivery: Delivery) -> frozenset[str]:
-    """SOPInstanceUIDs that the peer took at an earlier try."""
-    stored = DeliveredObject.objects.filter(delivery=delivery, stored_at__isnull=False)
+    """SOPInstanceUIDs that the peer took at an earlier try, since a person last had it sent again."""
+    stored = DeliveredObject.objects.filter(delivery=delivery, stored_at__isnull=False, set_aside_at=None)
     return frozenset(stored.values_list("SOPInstanceUID", flat=True))
 
 
 def to_commit(delivery: Delivery) -> list[tuple[str, str]]:
     """SOP Class and Instance UID of everything stored whose storage commitment has not come yet."""
     lacking: Iterable[tuple[str, str]] = DeliveredObject.objects.filter(
-        delivery=delivery, committed_at=None, stored_at__isnull=False
+        delivery=delivery, committed_at=None, stored_at__isnull=False, set_aside_at=None
     ).values_list("SOPClassUID", "SOPInstanceUID")
     return list(lacking)
+
+
+def is_outdated(delivery: Delivery) -> bool:
+    """A preliminary result of older images, or of a study that has been signed since: it is not sent any more."""
+    if delivery.stage != Stage.PRELIMINARY:
+        return False
+    return bool(delivery.analysis.generation != delivery.case.generation) or hasattr(delivery.case, "review")
 
 
 def _got_preliminary(delivery: Delivery) -> bool:
@@ -118,4 +126,8 @@ def _got_preliminary(delivery: Delivery) -> bool:
 
 def _with_all() -> QuerySet[Delivery]:
     objects = Prefetch("delivered", DeliveredObject.objects.order_by("pk"))
-    return Delivery.objects.select_related("case", "destination", "review").prefetch_related(objects)
+    rows = Delivery.objects.select_related("case__review", "destination", "review", "analysis")
+    return rows.defer(*_HEAVY).prefetch_related(objects)
+
+
+_HEAVY = ("analysis__document", "analysis__picture_png", "analysis__reformat", "case__review__document")

@@ -867,4 +867,18 @@ class Migration(migrations.Migration):
             "FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();",
             "DROP TRIGGER immutable ON ledger_referralanswers;",
         ),
+        migrations.AddField(
+            model_name="deliveredobject",
+            name="set_aside_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.RemoveConstraint(model_name="deliveredobject", name="one_row_per_object"),
+        migrations.AddConstraint(
+            model_name="deliveredobject",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("set_aside_at__isnull", True)),
+                fields=("delivery", "kind", "SOPInstanceUID"),
+                name="one_row_per_object",
+            ),
+        ),
     ]

@@ -107,7 +107,10 @@ class Delivery(models.Model):
 
 
 class DeliveredObject(models.Model):
-    """One object of a delivery and what the peer answered for it. `status` is the DIMSE or HTTP status, if any."""
+    """One object of a delivery and what the peer answered for it. `status` is the DIMSE or HTTP status, if any.
+
+    `set_aside_at`: a person had the delivery sent again then; what had been stored before is kept as it was answered.
+    """
 
     delivery_id: int
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="delivered")
@@ -118,11 +121,16 @@ class DeliveredObject(models.Model):
     answer = models.CharField(max_length=256, blank=True)
     stored_at = models.DateTimeField(null=True)
     committed_at = models.DateTimeField(null=True)
+    set_aside_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["delivery", "kind", "SOPInstanceUID"], name="one_row_per_object"),
+            models.UniqueConstraint(
+                fields=["delivery", "kind", "SOPInstanceUID"],
+                condition=Q(set_aside_at__isnull=True),
+                name="one_row_per_object",
+            ),
         ]
 
     def __str__(self) -> str:
