@@ -43,6 +43,8 @@ SLOWEST = 1000.0
 """Bytes a second. A sender that is slower over a whole message holds a place that others need."""
 MOST_ANSWERS = 4
 """Of the peer to what was asked of it, and not looked at yet."""
+_NO_TLS = {"WRONG_VERSION_NUMBER": Refused.PLAIN, "HTTP_REQUEST": Refused.NOT_DICOM}
+"""OpenSSL's reasons where the first bytes were no TLS at all: those of plain DICOM, and a web browser's."""
 GOODBYE_S = 2.0
 """How long a peer has to close its side after we said our last word (the ARTIM timer of PS3.8 section 9.1.5)."""
 
@@ -144,7 +146,8 @@ class Conversation:
         try:
             secure.do_handshake()
         except (OSError, ValueError) as error:
-            self.house.refusals.note(Refused.TLS, self.host, detail=_tls_words(error))
+            refused = _NO_TLS.get(getattr(error, "reason", None) or "", Refused.TLS)
+            self.house.refusals.note(refused, self.host, detail=_tls_words(error) if refused is Refused.TLS else "")
             raise Ended("no-tls") from error
 
     def _turn_away(self, refused: Refused, detail: str = "") -> None:

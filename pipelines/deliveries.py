@@ -27,7 +27,7 @@ from vfx_finder.config import Settings
 from vfx_finder.domain.delivered import Kind, Stage
 from vfx_finder.domain.delivery import DeliveryState, Pace, PeerAway, Protocol, kinds_sent
 from vfx_finder.domain.errors import Broken, Retry, WrongState
-from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, report_objection
+from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, Reporter, report_objection
 from vfx_finder.ledger import deliveries
 from vfx_finder.ledger.deliveries import Content
 from vfx_finder.ledger.locks import alone
@@ -59,7 +59,8 @@ Make = Callable[[Order], Sequence[Sendable]]
 class Post:
     """What sending works with: where the files lie, who makes objects of them, how we speak, and how patiently.
 
-    `accept` asks who may call our listener: an archive that reports storage commitment does.
+    `accept` asks who may call our listener, and `tls_only` whether it hears TLS alone: an archive that reports storage
+    commitment calls it.
     """
 
     spool: Spool
@@ -67,12 +68,15 @@ class Post:
     station: Station
     pace: Pace = field(default_factory=Pace)
     accept: Callable[[], AcceptList] = lambda: AcceptList(anybody=True)
+    tls_only: bool = False
 
 
 def post_of(settings: Settings, spool: Spool) -> Post:
     """How this installation sends."""
     accept = partial(senders.accept_list_of, settings)
-    return Post(spool, partial(_objects, settings), station_of(settings), settings.pace, accept)
+    return Post(
+        spool, partial(_objects, settings), station_of(settings), settings.pace, accept, settings.hears_tls_only
+    )
 
 
 def _objects(settings: Settings, order: Order) -> Sequence[Sendable]:
@@ -169,7 +173,8 @@ def _turned_away(post: Post, destination: Destination) -> str:
     """A sentence where what this archive reports of storage commitment would not be let in, otherwise ""."""
     if not destination.asks_commitment:
         return ""
-    objection = report_objection(post.accept(), destination.AETitle, addresses_of(destination.host))
+    reporter = Reporter(destination.AETitle, tuple(addresses_of(destination.host)), destination.use_tls)
+    objection = report_objection(post.accept(), reporter, tls_only=post.tls_only)
     return "" if objection is None else f" Its storage commitment would be turned away: {NOT_LET_IN[objection]}."
 
 

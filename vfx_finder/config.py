@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         return self.keep_free_mb * 1_000_000
 
     @property
+    def hears_tls_only(self) -> bool:
+        """Whether the DICOM listener speaks TLS: then nobody is heard who does not."""
+        return self.tls_certificate is not None
+
+    @property
     def pace(self) -> Pace:
         """How patiently results are sent."""
         return Pace(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -17,7 +18,7 @@ from vfx_finder.config import Settings
 from vfx_finder.domain.delivery import Answer, DeliveryState, Pace, Proof
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.roles import Role
-from vfx_finder.domain.sender import AcceptList, Refused, report_objection
+from vfx_finder.domain.sender import AcceptList, Refused, Reporter, report_objection
 from vfx_finder.domain.sender import Sender as Accepted
 from vfx_finder.ledger.models import AuditEvent, Delivery, Destination, Sender
 
@@ -177,6 +178,21 @@ class TestReportsOfCommitment:
         page = reverse("source", args=[Sender.objects.get().pk])
         assert f'href="{page}">Let it in' in ops.get(reverse("destinations")).content.decode()
 
+    def test_one_without_tls_cannot_report_to_a_listener_that_hears_tls_only(
+        self, ops: Client, words: Words, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its results would stay *stored, proof asked for* for ever, and nothing would say why."""
+        monkeypatch.setattr(settings, "VFX", ON_THE_NETWORK.model_copy(update={"tls_certificate": Path("own.pem")}))
+        ops.post(reverse("source-add"), SENDER | {"host": "10.0.0.5"})
+        pk = outbox.destination(host="10.0.0.5")
+        assert "it is set up without TLS, and this system hears TLS only" in words("destinations")
+        assert (
+            f'href="{reverse("destination", args=[pk])}">Change it' in ops.get(reverse("destinations")).content.decode()
+        )
+        assert "this system hears TLS only" in words("destination", pk)
+        Destination.objects.update(use_tls=True)
+        assert "turned away" not in words("destinations") + words("destination", pk)
+
     def test_nothing_is_said_where_no_commitment_is_asked_for(self, words: Words, on_the_network: None) -> None:
         outbox.destination(commitment=False)
         outbox.destination("off", enabled=False)
@@ -223,8 +239,8 @@ class TestReportsOfCommitment:
     )
     def test_a_name_is_judged_by_the_title_alone(self, hosts: list[str], objection: Refused | None) -> None:
         known = AcceptList((Accepted("ARCHIVE", "10.0.0.5"),))
-        assert report_objection(known, "ARCHIVE", hosts) is objection
-        assert report_objection(known, "OTHER", hosts) is Refused.UNKNOWN_SENDER
+        assert report_objection(known, Reporter("ARCHIVE", tuple(hosts), use_tls=False)) is objection
+        assert report_objection(known, Reporter("OTHER", tuple(hosts), use_tls=False)) is Refused.UNKNOWN_SENDER
 
 
 class TestWithoutCommitment:

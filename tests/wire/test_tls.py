@@ -62,6 +62,13 @@ class Secured:
             return secure.getpeercert(binary_form=True) or b""
 
 
+def opens_without_tls(port: int) -> bool:
+    """Whether an association by plain DICOM is opened."""
+    entity = AE(ae_title="CT_SCANNER")
+    entity.add_requested_context(Verification)
+    return entity.associate(LOOPBACK, port, ae_title="VFXFINDER", bind_address=(LOOPBACK, 0)).is_established
+
+
 def client_context(trusted: Authority, papers: Papers | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(trusted.certificate))
     context.check_hostname = False
@@ -96,8 +103,19 @@ def test_a_known_client_is_let_in_and_others_are_not(secured: Secured, tmp_path:
     with socket.create_connection((LOOPBACK, secured.ear.port)) as plain:
         plain.sendall(b"\x01\x00\x00\x00\x00\xca" + bytes(202))
         assert is_cut_off(plain)
-    assert eventually(lambda: secured.book.count(Refused.TLS) == 3)
+    assert eventually(lambda: secured.book.count(Refused.TLS) == 2 and secured.book.count(Refused.PLAIN) == 1)
     assert secured.echoes(secured.authority.issue("again"))
+
+
+def test_plain_dicom_at_a_tls_port_has_words_of_its_own(secured: Secured):
+    """No certificate is at fault; a browser's request is neither."""
+    assert not opens_without_tls(secured.ear.port)
+    assert eventually(lambda: secured.book.count(Refused.PLAIN) == 1)
+    with socket.create_connection((LOOPBACK, secured.ear.port)) as browser:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert is_cut_off(browser)
+    assert eventually(lambda: secured.book.count(Refused.NOT_DICOM) == 1)
+    assert secured.book.count(Refused.TLS) == 0
 
 
 def test_an_expired_client_certificate_is_refused_by_name(secured: Secured):

@@ -6,10 +6,10 @@ from pipelines.steps.line import addresses_of
 from vfx_finder.cli._answer import Answer, Verdict
 from vfx_finder.cli._edge_diagnosis import NOT_RUNNING, accept_list, rows_of
 from vfx_finder.config import Settings
-from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, report_objection
+from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, Reporter, report_objection
 
 ASKED: LiteralString = (
-    'SELECT name, "AETitle", host FROM ledger_destination'
+    'SELECT name, "AETitle", host, use_tls FROM ledger_destination'
     " WHERE enabled AND commitment AND protocol = 'dicom' ORDER BY name"
 )
 NAMELESS: LiteralString = (
@@ -25,16 +25,16 @@ def commitment(settings: Settings) -> Answer:
         return Answer(name, Verdict.GOOD, NOT_RUNNING)
     if not asked:
         return Answer(name, Verdict.GOOD, "no destination is asked for storage commitment")
-    refused = "; ".join(words for row in asked if (words := _turned_away(accept, row)))
+    refused = "; ".join(words for row in asked if (words := _turned_away(accept, row, settings.hears_tls_only)))
     if refused:
         advice = "Let it in on the page Destinations, or switch storage commitment off there if it offers none."
         return Answer(name, Verdict.WARNING, f"reports would be turned away: {refused}", advice)
     return Answer(name, Verdict.GOOD, f"{', '.join(row[0] for row in asked)} may report it")
 
 
-def _turned_away(accept: AcceptList, row: tuple[str, str, str]) -> str:
-    name, title, host = row
-    objection = report_objection(accept, title, addresses_of(host))
+def _turned_away(accept: AcceptList, row: tuple[str, str, str, bool], tls_only: bool) -> str:
+    name, title, host, use_tls = row
+    objection = report_objection(accept, Reporter(title, tuple(addresses_of(host)), use_tls), tls_only=tls_only)
     return "" if objection is None else f"{name}: {NOT_LET_IN[objection]}"
 
 

@@ -1,7 +1,6 @@
 """Who may send to this system, and why a caller is turned away. No sockets, no rows."""
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +24,7 @@ class Refused(StrEnum):
     TOO_MANY = "too-many-associations"
     TOO_OFTEN = "too-many-connections-a-minute"
     TLS = "tls-failed"
+    PLAIN = "plain-at-a-tls-port"
     TOO_SLOW = "too-slow"
     SILENT = "connected-and-said-nothing"
     NOT_DICOM = "not-dicom"
@@ -74,21 +74,34 @@ NOT_LET_IN: dict[Refused, str] = {
     Refused.WRONG_HOST: "its AE title is among the Sources, but with another host",
     Refused.SWITCHED_OFF: "it is switched off among the Sources",
     Refused.NOBODY_MAY: "no sender is set up among the Sources",
+    Refused.PLAIN: "it is set up without TLS, and this system hears TLS only; have it use TLS both ways",
 }
 """What stands in the way of a system that should be let in, in words that end a sentence."""
 
 
-def report_objection(accept: AcceptList, title: str, hosts: Iterable[str]) -> Refused | None:
+@dataclass(frozen=True)
+class Reporter:
+    """A system that may report storage commitment: its title, the addresses it may call from, whether it uses TLS."""
+
+    AETitle: str
+    hosts: tuple[str, ...]
+    use_tls: bool
+
+
+def report_objection(accept: AcceptList, by: Reporter, *, tls_only: bool = False) -> Refused | None:
     """Why a system that reports storage commitment by an association of its own would be turned away; None if not.
 
-    DICOM PS3.4 section J.3.3 leaves it to the archive by which association it reports; most call back. `hosts`: the
-    addresses it may call from. A name among them is not looked up: then the title alone is judged.
+    DICOM PS3.4 section J.3.3 leaves it to the archive by which association it reports; most call back. A name among
+    its hosts is not looked up: then the title alone is judged. `tls_only`: our listener speaks nothing else, and a
+    system that is called without TLS calls so too.
     """
-    objections = [accept.objection(title, host) for host in hosts if is_address(host)]
+    objections = [accept.objection(by.AETitle, host) for host in by.hosts if is_address(host)]
     if not objections:
         at_large = AcceptList(tuple(replace(sender, host="") for sender in accept.senders), anybody=accept.anybody)
-        return at_large.objection(title, "")
-    return None if None in objections else objections[0]
+        objections = [at_large.objection(by.AETitle, "")]
+    if None not in objections:
+        return objections[0]
+    return Refused.PLAIN if tls_only and not by.use_tls else None
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,18 @@ REFUSED_WORDS: Final[dict[str, Told]] = {
     Refused.TOO_MANY: Told("Too many associations were open at once.", "It comes back by itself; lower its number."),
     Refused.TOO_OFTEN: Told("It connected too often in one minute.", "Look at that system: it may be looping."),
     Refused.TLS: Told("The TLS handshake failed.", "Check its certificate, who signed it, and its dates."),
+    Refused.PLAIN: Told(
+        "It called without TLS, and this port hears TLS only.",
+        "Have that system use TLS to call here, or to report storage commitment.",
+    ),
     Refused.TOO_SLOW: Told("It sent too slowly and was cut off.", _SLOW),
     Refused.SILENT: Told("It connected and said nothing.", "A port scan or a monitor; otherwise " + _SLOW.lower()),
     Refused.NOT_DICOM: Told("What it sent is not DICOM.", "Something else speaks to this port; correct its address."),
     Refused.TOO_LARGE: Told("It sent more than one object may have.", "Raise the limit, or leave such objects out."),
-    Refused.NO_SPACE: Told("There was no room left on the disk.", "Make room; that system sends again by itself."),
+    Refused.NO_SPACE: Told(
+        "There was no room left on the disk.",
+        "Make room. Not every system sends again by itself: look there for what failed.",
+    ),
     Refused.DAMAGED: Told("An object was damaged or incomplete.", "Send the study again from PACS."),
     Refused.BAD_TOKEN: Told("Its token belongs to no sender.", "Make a new token and put it into that system."),
 }
