@@ -40,6 +40,7 @@ POSTED = frozenset(
         "delivery-resend",
         "deliveries-resend",
         "message-again",
+        "messages-again",
         "message-aside",
         "archive-try",
         "archive-switch",

@@ -82,7 +82,7 @@ _LABELS: dict[Remark, str] = {
     Remark.TRAINING: "Marked as training or debugging",
     Remark.OUR_OWN: "Our own result, sent back to us",
     Remark.NOT_KNOWN: "About a patient with no study here",
-    Remark.NOTHING_CHANGED: "Already known: nothing changed",
+    Remark.NOTHING_CHANGED: "It changed nothing",
     Remark.OTHER_DEPARTMENT: "Not from radiology",
 }
 

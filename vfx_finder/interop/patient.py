@@ -7,7 +7,7 @@ from vfx_finder.domain.age import parse_date
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.hospital import PersonTold
 from vfx_finder.domain.identity import PatientRef
-from vfx_finder.interop.hl7 import Components, Segment
+from vfx_finder.interop.hl7 import Components, Message, Segment
 
 _LONGEST_NUMBER = 256
 _LONGEST_NAME = 512
@@ -36,6 +36,16 @@ def _is_dead(pid: Segment, said: str, died: date | None) -> bool | None:
     if died is not None:
         return True
     return False if pid.is_null(30) or pid.is_null(29) else None
+
+
+def numbers_named(message: Message) -> tuple[PatientRef, ...]:
+    """Every patient number of a message, in PID-3 and MRG-1; none where one is malformed."""
+    fields = {"PID": 3, "MRG": 1}
+    try:
+        found = [numbers(one, fields[one.name]) for one in message.segments if one.name in fields]
+    except Unreadable:
+        return ()
+    return tuple(dict.fromkeys(ref for several in found for ref in several))
 
 
 def numbers(segment: Segment, field: int) -> tuple[PatientRef, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Left
@@ -65,6 +65,11 @@ def reports_of(case: Case) -> list[RadiologyReport]:
 def messages_to_look_at(limit: int = 500) -> QuerySet[HospitalMessage]:
     """Messages that wait for a person, newest first, each with its `beginning` instead of its content."""
     return without_content(_waiting())[:limit]
+
+
+def messages_since(since: datetime, limit: int = 50) -> QuerySet[HospitalMessage]:
+    """Hospital messages of this time, newest first, each with its `beginning` instead of its content."""
+    return without_content(HospitalMessage.objects.filter(received_at__gte=since))[:limit]
 
 
 def messages_listed(remark: Remark) -> QuerySet[HospitalMessage]:

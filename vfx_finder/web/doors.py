@@ -58,6 +58,7 @@ DOORS: Final[dict[str, Permission]] = {
     "dead-letters": Permission.READ_OPERATIONS,
     "messages": Permission.READ_OPERATIONS,
     "message-again": Permission.RESEND,
+    "messages-again": Permission.RESEND,
     "message-aside": Permission.RESEND,
     "archives": Permission.READ_OPERATIONS,
     "archive-add": Permission.SET_UP_NETWORK,

@@ -57,6 +57,7 @@ ADDRESSES = [
     path("operations/dead-letters", deliveries.dead_letters, name="dead-letters"),
     path("operations/deliveries/<int:delivery_id>/resend", deliveries.resend, name="delivery-resend"),
     path("operations/messages", hospital.hospital_messages, name="messages"),
+    path("operations/messages/again", hospital.all_again, name="messages-again"),
     path("operations/messages/<int:message_id>/again", hospital.again, name="message-again"),
     path("operations/messages/<int:message_id>/aside", hospital.put_aside, name="message-aside"),
     path("operations/archives", archives.archives, name="archives"),
