@@ -12,7 +12,7 @@ from tests.support import busy_day
 from vfx_finder.actions import heartbeat
 from vfx_finder.config import Settings
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger.models import Case
+from vfx_finder.ledger.models import Case, Destination
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,7 @@ def test_every_metric_is_documented() -> None:
 
     busy_day.flagged(busy_day.WAITING[0][0], datetime.now(UTC) - timedelta(minutes=30), {Level.L1: 3})
     heartbeat.beat("listener", datetime.now(UTC), {"free_bytes": 10**12})
+    Destination.objects.create(name="PACS", protocol="hl7-mllp", host="10.0.0.7", port=2575)
     page = (DOCS / "monitoring.md").read_text()
     named = set(re.findall(r"# TYPE (\w+) gauge", ask().content.decode()))
     assert named == set(re.findall(r"`(vfx_\w+)`", page))

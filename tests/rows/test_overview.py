@@ -52,9 +52,9 @@ class TestOverview:
             assert sum(hour.received for hour in by_hour(NOW)) == 1
 
     def test_what_waits_for_a_destination_that_is_switched_off_is_no_alarm(self, words: Words, signed_long_ago) -> None:
-        assert "1 result is on the way since" in words("system-health")
+        assert "1 result is on the way to PACS since" in words("system-health")
         Destination.objects.update(enabled=False)
-        assert "on the way since" not in words("system-health")
+        assert "on the way to PACS" not in words("system-health")
 
     def test_a_listener_that_beats_is_alive(self, words: Words) -> None:
         heartbeat.beat("listener", datetime.now(UTC), {"free_bytes": 10**12})

@@ -1,10 +1,10 @@
 """What pages, metrics and the sending worker ask about destinations and deliveries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, Prefetch, Q, QuerySet
+from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet
 
 from vfx_finder.domain.delivered import Stage
 from vfx_finder.domain.delivery import DeliveryState
@@ -52,6 +52,56 @@ def counts_by_state() -> dict[DeliveryState, int]:
     """How many deliveries stand in each state, every state named."""
     counted = dict(Delivery.objects.order_by().values_list("state").annotate(Count("pk")))
     return {state: counted.get(state.value, 0) for state in DeliveryState}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one destination has before it: results waiting, stored but not proven, and given up.
+
+    `oldest_at` is when the oldest of those on the way was asked for, `waiting_since` the same of those waiting.
+    """
+
+    destination: Destination
+    waiting: int = 0
+    sent: int = 0
+    dead: int = 0
+    oldest_at: datetime | None = None
+    waiting_since: datetime | None = None
+
+    @property
+    def on_the_way(self) -> int:
+        """Results that have not arrived and were not given up; while the destination is switched off they are held."""
+        return self.waiting + self.sent
+
+    @property
+    def said_no(self) -> bool:
+        """Whether its last answer, or the lack of one, was no success."""
+        tried, ok = self.destination.last_tried_at, self.destination.last_ok_at
+        return tried is not None and (ok is None or ok < tried)
+
+    @property
+    def no_since(self) -> datetime | None:
+        """Since when it has taken nothing that it should have; None where it says yes, or nothing waits for it."""
+        if not self.said_no or self.waiting_since is None:
+            return None
+        last_ok = self.destination.last_ok_at
+        return self.destination.away_since or max(self.waiting_since, last_ok or self.waiting_since)
+
+
+def traffic() -> list[Traffic]:
+    """Every destination by name with what it has before it; two questions."""
+    open_ones = Delivery.objects.filter(state__in=(*ON_THE_WAY, DeliveryState.DEAD.value)).order_by()
+    counted = open_ones.values("destination_id", "state").annotate(n=Count("pk"), oldest=Min("created_at"))
+    by_place = {(row["destination_id"], row["state"]): (row["n"], row["oldest"]) for row in counted}
+    return [_traffic(one, by_place) for one in Destination.objects.order_by("name")]
+
+
+def _traffic(here: Destination, by_place: Mapping[tuple[int, str], tuple[int, datetime]]) -> Traffic:
+    waiting, waiting_since = by_place.get((here.pk, DeliveryState.WAITING.value), (0, None))
+    sent, sent_since = by_place.get((here.pk, DeliveryState.SENT.value), (0, None))
+    dead, _ = by_place.get((here.pk, DeliveryState.DEAD.value), (0, None))
+    oldest = min((at for at in (waiting_since, sent_since) if at), default=None)
+    return Traffic(here, waiting, sent, dead, oldest, waiting_since)
 
 
 def destinations_due(now: datetime) -> list[int]:

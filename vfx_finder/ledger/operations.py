@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import TruncHour
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
@@ -21,7 +21,6 @@ from vfx_finder.ledger.models import (
     Case,
     CommitmentRequest,
     Delivery,
-    Destination,
     Heartbeat,
     HospitalMessage,
     OtherContent,
@@ -145,7 +144,6 @@ class Troubles:
     other_content: int
     dead_letters: int
     undelivered: int
-    oldest_undelivered_at: datetime | None
     messages: int
     refused_peers: int
     refused_at: datetime | None
@@ -157,7 +155,6 @@ def troubles(since: datetime) -> Troubles:
     cases = dict(Case.objects.values_list("state").annotate(Count("pk")).order_by())
     refused = Refusal.objects.filter(last_at__gte=since).aggregate(peers=Count("pk"), at=Max("last_at"))
     on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY, destination__enabled=True)
-    undelivered = on_the_way.aggregate(n=Count("pk"), oldest=Min("created_at"))
     return Troubles(
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
         failed=cases.get(CaseState.FAILED.value, 0),
@@ -165,8 +162,7 @@ def troubles(since: datetime) -> Troubles:
         late=Case.objects.filter(instances_after_review__gt=F("late_seen")).count(),
         other_content=OtherContent.objects.filter(seen_at=None).aggregate(n=Count("case", distinct=True))["n"],
         dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),
-        undelivered=undelivered["n"],
-        oldest_undelivered_at=undelivered["oldest"],
+        undelivered=on_the_way.count(),
         messages=HospitalMessage.objects.filter(outcome="listed", looked_at__isnull=True).count(),
         refused_peers=refused["peers"],
         refused_at=refused["at"],
@@ -189,12 +185,6 @@ def commitments(limit: int = 20) -> list[CommitmentRequest]:
     return list(CommitmentRequest.objects.order_by("-asked_at")[:limit])
 
 
-def unhappy_destinations() -> list[Destination]:
-    """Destinations in use whose last answer was not a yes."""
-    tried = Destination.objects.filter(enabled=True, last_tried_at__isnull=False)
-    return list(tried.filter(Q(last_ok_at__isnull=True) | Q(last_ok_at__lt=F("last_tried_at"))))
-
-
 def heard_since(calling: Iterable[str], since: datetime) -> dict[str, int]:
     """By calling AE title: how many studies it has sent since then."""
     sent = Case.objects.filter(calling__in=list(calling), received_at__gte=since)
@@ -214,3 +204,8 @@ def last_analysed_at() -> datetime | None:
 def refusal(refusal_id: int) -> Refusal | None:
     """One caller that was turned away, None where it is no longer listed."""
     return Refusal.objects.filter(pk=refusal_id).first()
+
+
+def messages_since(since: datetime, limit: int = 50) -> list[HospitalMessage]:
+    """Hospital messages of this time, newest first, without their content."""
+    return list(HospitalMessage.objects.filter(received_at__gte=since).defer("content")[:limit])

@@ -1,7 +1,7 @@
 """The pulse in the Prometheus text format (version 0.0.4), for a monitoring system. Names no patient and no study."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from vfx_finder.ledger.deliveries import Traffic
 from vfx_finder.web.operations.alarms import alarms
 from vfx_finder.web.operations.pulse import Pulse, take_pulse
 
@@ -116,12 +117,28 @@ def _people(pulse: Pulse) -> Iterator[Metric]:
     yield _one("vfx_not_analysed", "Studies on the not-analysed list.", found.not_analysed)
     yield _one("vfx_dead_letters", "Results that were given up.", found.dead_letters)
     yield _one("vfx_undelivered", "Results on their way.", found.undelivered)
+    if pulse.traffic:
+        meaning = "Results by destination; held: on their way while it is switched off."
+        yield Metric("vfx_destination_results", meaning, tuple(_by_destination(pulse.traffic)))
     yield _one("vfx_refused_callers", "Callers turned away in the last day.", found.refused_peers)
     yield _one("vfx_hospital_messages_listed", "Hospital messages that need a person.", found.messages)
     told = [alarm.level for alarm in alarms(pulse)]
     levels = tuple(((("level", level),), float(told.count(level))) for level in ("bad", "ask"))
     meaning = "Alarms on the overview page. bad: studies or results stand still; ask: wants a look."
     yield Metric("vfx_alarms", meaning, levels)
+
+
+def _by_destination(all_traffic: Iterable[Traffic]) -> Iterator[tuple[Labels, float]]:
+    for one in all_traffic:
+        on = one.destination.enabled
+        counts = {
+            "waiting": one.waiting if on else 0,
+            "stored": one.sent if on else 0,
+            "held": 0 if on else one.on_the_way,
+            "given-up": one.dead,
+        }
+        for state, count in counts.items():
+            yield (("destination", one.destination.name), ("state", state)), count
 
 
 def _parts(pulse: Pulse) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from vfx_finder.ledger.deliveries import Traffic
 from vfx_finder.ledger.operations import Sign
 from vfx_finder.web.operations.pulse import Gate, Pulse
 
@@ -13,6 +14,8 @@ SILENT_AFTER = timedelta(seconds=60)
 """Six beats of the listener; the worker's heart beats as often."""
 WAITS_LONG = timedelta(hours=1)
 UNDELIVERED_LONG = timedelta(hours=1)
+DOWN_TOO_LONG = timedelta(hours=4)
+"""Half a working day: longer than an archive is down for maintenance, and time to act on the same day."""
 RENEW_BEFORE_DAYS = 30
 ROOM_FOR_A_BUSY_DAY = 20 * 10**9
 """Bytes: about a hundred CT studies of 0.2 GB."""
@@ -154,13 +157,48 @@ def _results(pulse: Pulse) -> Iterator[Alarm]:
     if found.dead_letters:
         words = f"{_count(found.dead_letters, 'result was', 'results were')} given up, and not stored whole."
         yield Alarm("bad", words, "Mend the reason, then send again.", "dead-letters", "Dead letters")
-    for destination in pulse.unhappy:
-        words = f"{destination.name} did not take what it was sent: {destination.last_answer or 'no answer'}"
-        yield Alarm("ask", words, "Results wait and are tried again.", "destinations", "Destinations")
-    oldest = found.oldest_undelivered_at
-    if oldest and pulse.now - oldest > UNDELIVERED_LONG and not pulse.unhappy:
-        words = f"{_count(found.undelivered, 'result is', 'results are')} on the way since {_clock(oldest)}."
+    for one in pulse.traffic:
+        yield from _taking(one, pulse.now) if one.destination.enabled else _held(one)
+
+
+def _held(one: Traffic) -> Iterator[Alarm]:
+    if one.on_the_way:
+        words = f"{_count(one.on_the_way, 'result is', 'results are')} held: {one.destination.name} is switched off."
+        yield Alarm("ask", words, "Switch it on, and they go by themselves.", "destinations", "Destinations")
+
+
+def _taking(one: Traffic, now: datetime) -> Iterator[Alarm]:
+    """What is wrong with one destination in use, whatever the others do."""
+    name, said = one.destination.name, one.destination.last_answer or "no answer"
+    no_since = one.no_since
+    if no_since and now - no_since > DOWN_TOO_LONG:
+        words = f"{name} has taken nothing since {_clock(no_since)}: {said}"
+        yield Alarm("bad", words, _what_becomes(one), "destinations", "Destinations")
+    elif one.said_no:
+        words = f"The last try at {name} did not succeed: {said}"
+        yield Alarm("ask", words, _what_becomes(one), "destinations", "Destinations")
+    elif one.oldest_at and now - one.oldest_at > UNDELIVERED_LONG:
+        many = _count(one.on_the_way, "result is", "results are")
+        words = f"{many} on the way to {name} since {_clock(one.oldest_at)}."
         yield Alarm("ask", words, "See what the receiving system answers.", "destinations", "Destinations")
+
+
+def _what_becomes(one: Traffic) -> str:
+    """What is done by itself for a destination that said no, and what is not."""
+    told = []
+    if one.waiting_since:
+        since = _clock(one.waiting_since)
+        waits = _count(one.waiting, "result waits and is", "results wait and are")
+        told.append(f"{waits} tried again by {'itself' if one.waiting == 1 else 'themselves'}, since {since}.")
+    if one.sent:
+        stored = _count(one.sent, "result is", "results are")
+        told.append(f"{stored} stored there; the storage commitment is asked for again.")
+    if not one.on_the_way:
+        told.append("Nothing waits for it: mend the reason, then try it again.")
+    if one.dead:
+        dead = _count(one.dead, "result was given up and is", "results were given up and are")
+        told.append(f"{dead} not tried again until a person sends {'it' if one.dead == 1 else 'them'}.")
+    return " ".join(told)
 
 
 def _gate(pulse: Pulse) -> Iterator[Alarm]:

@@ -10,8 +10,8 @@ from statistics import quantiles
 from vfx_finder.config import Settings
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.sender import is_loopback
-from vfx_finder.ledger import operations, queries
-from vfx_finder.ledger.models import Destination, Sender
+from vfx_finder.ledger import deliveries, operations, queries
+from vfx_finder.ledger.models import Sender
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Pulse:
     waiting: operations.Waiting
     signs: list[operations.Sign]
     troubles: operations.Troubles
-    unhappy: list[Destination]
+    traffic: list[deliveries.Traffic]
     disk: Disk | None
     gate: Gate
     hears_hospital: bool
@@ -85,7 +85,7 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         waiting=operations.waiting(now),
         signs=signs,
         troubles=operations.troubles(now - operations.DAY),
-        unhappy=operations.unhappy_destinations(),
+        traffic=deliveries.traffic(),
         disk=_disk(settings, signs),
         gate=gate_of(settings, operations.senders()),
         hears_hospital=settings.hl7_port is not None,
