@@ -204,8 +204,3 @@ def last_analysed_at() -> datetime | None:
 def refusal(refusal_id: int) -> Refusal | None:
     """One caller that was turned away, None where it is no longer listed."""
     return Refusal.objects.filter(pk=refusal_id).first()
-
-
-def messages_since(since: datetime, limit: int = 50) -> list[HospitalMessage]:
-    """Hospital messages of this time, newest first, without their content."""
-    return list(HospitalMessage.objects.filter(received_at__gte=since).defer("content")[:limit])
