@@ -16,8 +16,9 @@ from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import Answer, DeliveryState, DestinationFacts, Pace, Proof, Protocol
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger import deliveries
-from vfx_finder.ledger.models import DeliveredObject, Delivery, Destination
+from vfx_finder.figures.story import story
+from vfx_finder.ledger import deliveries, queries
+from vfx_finder.ledger.models import Case, DeliveredObject, Delivery, Destination
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +151,45 @@ def test_what_waits_for_a_destination_that_is_switched_off_is_held(send: Send, o
     assert "held: the destination is switched off" in said
     assert "next" not in said and "to be sent" not in said
     assert reverse("delivery-resend", args=[Delivery.objects.get().pk]) not in _page(ops, case_id)
+
+
+def test_the_story_names_the_destination_of_every_step(send: Send, operator: Actor) -> None:
+    case_id = send()
+    delivery.resend(arrive(200).pk, operator, given.later(300))
+    told = [line.words for line in story(queries.study(case_id).events)]
+    assert told[:4] == [
+        "Result sent again: PACS",
+        "Result delivered: PACS",
+        "Result stored by the archive: PACS",
+        "Result to be sent: PACS",
+    ]
+
+
+def test_a_study_taken_as_complete_is_not_said_to_have_all_its_images(send: Send, words: Words) -> None:
+    """An association may have broken off before the last image: we only know how long it has been quiet."""
+    said = words("operations-study", send(unsigned=True))
+    assert "Taken as complete: quiet for 60 s" in said
+    assert "All images received" not in said
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("analysed-clear", "nothing was flagged, so nobody reads it here"),
+        ("unsuitable", "the study was not analysed, so there is no result"),
+        ("failed", "the study was not analysed, so there is no result"),
+        ("settled", "after the analysis, results of a flagged study go out"),
+        ("awaiting-review", "results go out when a radiologist has signed"),
+    ],
+)
+def test_a_study_without_results_says_whether_any_will_come(state: str, said: str, send: Send, words: Words) -> None:
+    case_id = send(unsigned=True)
+    Case.objects.filter(pk=case_id).update(
+        state=state, reason={"unsuitable": "no-spine", "failed": "analysis-failed"}.get(state, "")
+    )
+    shown = words("operations-study", case_id).split("Results sent")[1]
+    assert said in shown
+    assert ("radiologist has signed" in shown) == (state in {"settled", "awaiting-review"})
 
 
 def _page(ops: Client, case_id: int) -> str:

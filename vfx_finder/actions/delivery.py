@@ -177,7 +177,8 @@ def expect(record: AnalysisRecord, signed: SignedReview | None, destinations: li
             moved_at=act.now,
         )
     if destinations:
-        tell(act, "delivery-asked", record.case, {"stage": stage, "destinations": len(destinations)})
+        names = ", ".join(one.name for one in destinations)
+        tell(act, "delivery-asked", record.case, {"stage": stage, "destinations": len(destinations), "to": names})
     return len(destinations)
 
 
@@ -199,7 +200,7 @@ def _begin_anew(row: Delivery, act: Act) -> None:
     answered.filter(stored_at=None).delete()
     answered.update(set_aside_at=act.now)
     told = {"delivery": row.pk, "destination": row.destination_id, "before": was, "answer": answer}
-    tell(act, "resent", row.case, {**told})
+    tell(act, "resent", row.case, {**told, "to": row.destination.name})
 
 
 def _check_protocol(row: Destination, protocol: Protocol) -> None:

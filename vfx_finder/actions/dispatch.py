@@ -209,7 +209,7 @@ def _waiting_for(proof: Proof) -> Delivery | None:
         return None
     _hold(destination_id)
     rows = asked_for.filter(state=DeliveryState.SENT).select_for_update(of=("self",))
-    return rows.select_related("case").first()
+    return rows.select_related("case", "destination").first()
 
 
 def _still_mine(row: Delivery) -> Delivery:
@@ -319,7 +319,8 @@ VERBS = {
 
 
 def _told(row: Delivery) -> dict[str, str | int | float | bool | None]:
-    return {"delivery": row.pk, "destination": row.destination_id, "stage": row.stage, "answer": row.answer}
+    told = {"delivery": row.pk, "destination": row.destination_id, "to": row.destination.name}
+    return {**told, "stage": row.stage, "answer": row.answer}
 
 
 def _heard(destination_id: int, words: str, now: datetime, *, ok: bool) -> None:

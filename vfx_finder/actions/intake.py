@@ -132,7 +132,8 @@ def _settle(case: Case, act: Act) -> None:
     case.state = move_case(CaseState(case.state), CaseState.SETTLED)
     case.settle_due_at, case.settled_at = None, act.now
     instances = StoredInstance.objects.filter(case=case).count()
-    tell(act, "settled", case, {"generation": case.generation, "instances": instances})
+    quiet_s = max(0, round((act.now - case.last_instance_at).total_seconds()))
+    tell(act, "settled", case, {"generation": case.generation, "instances": instances, "quiet_s": quiet_s})
     if case.patient_conflict:
         _refuse_mixture(case, act)
     else:

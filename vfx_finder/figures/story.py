@@ -12,7 +12,7 @@ from vfx_finder.figures.people import written_date
 
 VERB_WORDS: Mapping[str, str] = {
     "received": "First image received",
-    "settled": "All images received",
+    "settled": "Taken as complete",
     "reopened": "More images arrived; to be analysed again",
     "duplicate-with-other-bytes": "An image came again with other content; the first was kept",
     "other-content-seen": "Images with other content seen to",
@@ -112,6 +112,8 @@ def _words(event: Told) -> str:
     if "was" in detail and "is" in detail:
         said = f"{_plain(detail['was'])} to {_plain(detail['is'])}".capitalize()
     extra = [_plain(detail[key]) for key in ("state", "reason") if detail.get(key)]
+    extra += [str(detail["to"])] if detail.get("to") else []
+    extra += [f"quiet for {detail['quiet_s']} s"] if "quiet_s" in detail else []
     extra += [f"“{detail['rule']}”, {_plain(detail.get('verdict', ''))}"] if detail.get("rule") else []
     extra += [Route(detail["route"]).label] if detail.get("route") else []
     extra += _since(detail)

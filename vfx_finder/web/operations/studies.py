@@ -22,6 +22,19 @@ from vfx_finder.web.operations.deliveries import delivery_row
 from vfx_finder.web.operations.hands import routed
 from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, StudyRow, may_retry, study_row
 
+_NO_RESULT = "None: the study was not analysed, so there is no result."
+_NOT_YET = "None yet: after the analysis, results of a flagged study go out when a radiologist has signed."
+UNSENT: dict[CaseState, str] = {
+    CaseState.RECEIVING: _NOT_YET,
+    CaseState.SETTLED: _NOT_YET,
+    CaseState.AWAITING_REVIEW: "None yet: results go out when a radiologist has signed, to every destination in use.",
+    CaseState.ANALYSED_CLEAR: "None: nothing was flagged, so nobody reads it here and no signed result follows.",
+    CaseState.UNSUITABLE: _NO_RESULT,
+    CaseState.FAILED: _NO_RESULT,
+    CaseState.REVIEWED: "None: no destination is in use.",
+}
+"""Why a study has sent no result, and whether one is to come."""
+
 _SEARCHED = "operations-searched"
 _LONGEST = 128
 _MOST_DIGITS = 9
@@ -77,6 +90,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "priors": [_prior(one) for one in retrieval.priors_of(case_id)],
         "deliveries": [delivery_row(one) for one in deliveries.of_study(case_id)],
         "lacking": lacking.destinations(file.case),
+        "unsent": UNSENT[CaseState(file.case.state)],
     }
     return render(request, "operations/study.html", words)
 
