@@ -160,6 +160,8 @@ class Conversation:
         self.wire.send(agreement.answer, self.house.keeper.door.patience_s)
         self.is_established = True
         self.house.heard(self.calling)
+        if agreement.in_vain:
+            self.house.refusals.note(Refused.NOTHING_TAKEN, self.host, self.calling, agreement.in_vain)
         log.info("association-opened", calling=self.calling, peer=self.host, contexts=len(self.contexts))
 
     def _serve(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
@@ -14,12 +15,15 @@ from pynetdicom.pdu_primitives import (
     SCP_SCU_RoleSelectionNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from dicom_listener.pdu import ASSOCIATE_RQ, MAX_PDU_BYTES, malformed
 from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 """DICOM Application Context Name, PS3.7 annex A.2.1."""
+_SYNTAXES_REFUSED = 0x04
+"""Result of a presentation context whose transfer syntaxes are not supported, PS3.8 table 9-18."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What was agreed: the accepted presentation contexts by their id, and the A-ASSOCIATE-AC that says so."""
+    """What was agreed: the accepted presentation contexts by their id, and the A-ASSOCIATE-AC that says so.
+
+    `in_vain`: what was offered, in words, where nothing of it but an echo is taken; empty otherwise.
+    """
 
     contexts: dict[int, PresentationContext]
     answer: bytes
+    in_vain: str = ""
 
 
 def proposal_of(content: memoryview) -> Proposal:
@@ -72,9 +80,22 @@ def agree(proposal: Proposal, supported: Sequence[PresentationContext]) -> Agree
         pdu = A_ASSOCIATE_AC()
         pdu.from_primitive(answer)
         accepted = {int(one.context_id or 0): one for one in contexts if one.result == 0x00}
-        return Agreement(accepted, pdu.encode())
+        return Agreement(accepted, pdu.encode(), _in_vain(contexts))
     except Exception as error:
         raise malformed() from error
+
+
+def _in_vain(contexts: Sequence[PresentationContext]) -> str:
+    if any(one.result == 0x00 and one.abstract_syntax != Verification for one in contexts):
+        return ""
+    return ", ".join(sorted({_named(one) for one in contexts if one.result != 0x00}))
+
+
+def _named(refused: PresentationContext) -> str:
+    """The name of a SOP Class, and whether only its transfer syntaxes were refused; no text of the caller's own."""
+    sop_class = UID(refused.abstract_syntax or "")
+    name = sop_class.name if sop_class in UID_dictionary else "a private SOP Class"
+    return f"{name} in another transfer syntax" if refused.result == _SYNTAXES_REFUSED else name
 
 
 def _about_us() -> list[Any]:

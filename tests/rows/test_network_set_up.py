@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
 PACE = Pace(proof_wait_s=7200, proof_tries=3)
 SENDER = {"AETitle": "ARCHIVE", "host": "", "description": "", "settle_seconds": "", "enabled": "on"}
+REFUSED_HOSTS = (("ARCHIVE", "10.0.0.9"), ("ANOTHER", "10.0.0.8"))
 ON_THE_NETWORK = Settings(dicom_host="0.0.0.0")
 
 
@@ -177,6 +178,16 @@ class TestReportsOfCommitment:
         assert "among the Sources, but with another host" in words("destinations")
         page = reverse("source", args=[Sender.objects.get().pk])
         assert f'href="{page}">Let it in' in ops.get(reverse("destinations")).content.decode()
+
+    def test_one_that_goes_by_a_name_is_let_in_from_where_it_was_refused(
+        self, ops: Client, on_the_network: None
+    ) -> None:
+        pk = outbox.destination(host="pacs.example")
+        address = f"{reverse('source-add')}?destination={pk}"
+        assert 'value="10.0.0.9"' not in ops.get(address).content.decode()
+        turned = [senders.Turned(title, host, "unknown-sender", "", 1, NOW, NOW) for title, host in REFUSED_HOSTS]
+        senders.record_refusals(turned)
+        assert 'value="10.0.0.9"' in ops.get(address).content.decode()
 
     def test_one_without_tls_cannot_report_to_a_listener_that_hears_tls_only(
         self, ops: Client, words: Words, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.commitment import GIVEN_UP_AFTER, MOST_REFERENCES, ROWS_FOLLOW, Asked, FailureReason, Reference
 from vfx_finder.domain.delivery import Proof
 from vfx_finder.domain.errors import Retry, WrongState
-from vfx_finder.ledger.models import CommitmentRequest, Sender, StoredInstance
+from vfx_finder.ledger.models import CommitmentRequest, Destination, Sender, StoredInstance
 from vfx_finder.spool import Spool
 
 pytestmark = [pytest.mark.django_db(transaction=True), PEERS_VANISH]
@@ -288,6 +288,23 @@ def test_the_row_of_an_acknowledged_instance_may_follow(brought: Callable[..., l
     result = commitment.judge(claimed, spool, LATER)
     assert result is not None
     assert [reason for _, reason in result.failed] == [FailureReason.NO_SUCH_INSTANCE]
+
+
+def test_the_port_of_a_destination_of_the_same_title_is_called_where_the_sender_has_none(
+    brought: Callable[..., list[Reference]],
+) -> None:
+    """The same PACS twice on the pages; what its own line says goes first."""
+    asked_for(brought("port"))
+    later = iter(LATER + number * commitment.IN_HAND for number in range(4))
+    assert commitment.claim(next(later)).port is None
+    here = {"name": "PACS", "protocol": "dicom", "AETitle": "PACS", "host": LOOPBACK, "port": 4242, "use_tls": True}
+    Destination.objects.create(**here)
+    sender = Sender.objects.create(AETitle="PACS")
+    claimed = commitment.claim(next(later))
+    assert (claimed.port, claimed.by_tls) == (4242, True)
+    Sender.objects.filter(pk=sender.pk).update(port=104)
+    claimed = commitment.claim(next(later))
+    assert (claimed.port, claimed.by_tls) == (104, None)
 
 
 def test_a_request_is_in_one_hand_at_a_time(brought: Callable[..., list[Reference]]) -> None:

@@ -22,6 +22,7 @@ pytestmark = PEERS_VANISH
 
 ECHO = [("1.2.840.10008.1.1", str(uid.ImplicitVRLittleEndian))]
 CT = [(str(uid.CTImageStorage), str(uid.ExplicitVRLittleEndian))]
+MR = [(str(uid.MRImageStorage), str(uid.ExplicitVRLittleEndian))]
 OUT_OF_RESOURCES = 0xA700
 
 
@@ -81,6 +82,17 @@ def test_a_wrong_called_title_is_refused_and_counted(open_ear, book: Book):
             assert link.send_c_echo().Status == 0
     assert book.count(Refused.WRONG_CALLED_TITLE) == 1
     assert book.turned[0].detail == "ARCHIVE"
+
+
+def test_a_caller_of_whose_offer_nothing_is_taken_is_counted_with_the_class(open_ear, book: Book):
+    """An MR scanner that sends here learns it from its own log alone; so does one that offers no syntax we take."""
+    with open_ear(around=Around(refusals=book.refusals)) as ear:
+        for offered in (MR, ECHO + MR, MR + CT, ECHO):
+            with suppress(NotAllowed), associated(ear.address(), offered):
+                pass
+    assert book.count(Refused.NOTHING_TAKEN) == 2
+    (turned,) = book.turned
+    assert turned.detail == "MR Image Storage"
 
 
 def test_a_socket_that_says_nothing_is_closed(open_ear, book: Book):

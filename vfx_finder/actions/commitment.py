@@ -95,11 +95,18 @@ def claim(now: datetime, busy: Iterable[str] = (), request_id: int | None = None
             return None
         request.next_at = now + IN_HAND
         request.save(update_fields=["next_at"])
-    port = Sender.objects.filter(AETitle=request.calling, enabled=True).values_list("port", flat=True).first()
+    port = _port_of(request.calling)
     references = tuple(Reference(*pair) for pair in request.asked)
     asked = Asked(request.TransactionUID, references)
     peer = Peer(request.calling, request.host)
     return Claimed(request.pk, asked, peer, request.asked_at, port, _by_tls(request.calling, port))
+
+
+def _port_of(calling: str) -> int | None:
+    """Where this title listens: as its sender's row says, else as the destination of the same title."""
+    said = Sender.objects.filter(AETitle=calling, enabled=True, port__isnull=False).values_list("port", flat=True)
+    same = Destination.objects.filter(protocol=Protocol.DICOM.value, AETitle=calling, enabled=True)
+    return said.first() or same.order_by("pk").values_list("port", flat=True).first()
 
 
 def _by_tls(calling: str, port: int | None) -> bool | None:

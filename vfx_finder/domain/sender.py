@@ -25,6 +25,7 @@ class Refused(StrEnum):
     TOO_OFTEN = "too-many-connections-a-minute"
     TLS = "tls-failed"
     PLAIN = "plain-at-a-tls-port"
+    NOTHING_TAKEN = "nothing-it-offered-is-taken"
     TOO_SLOW = "too-slow"
     SILENT = "connected-and-said-nothing"
     NOT_DICOM = "not-dicom"

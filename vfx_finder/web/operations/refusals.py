@@ -33,6 +33,9 @@ REFUSED_WORDS: Final[dict[str, Told]] = {
         "It called without TLS, and this port hears TLS only.",
         "Have that system use TLS to call here, or to report storage commitment.",
     ),
+    Refused.NOTHING_TAKEN: Told(
+        "Nothing of what it offered is taken.", "Send what the conformance statement names; leave the rest out there."
+    ),
     Refused.TOO_SLOW: Told("It sent too slowly and was cut off.", _SLOW),
     Refused.SILENT: Told("It connected and said nothing.", "A port scan or a monitor; otherwise " + _SLOW.lower()),
     Refused.NOT_DICOM: Told("What it sent is not DICOM.", "Something else speaks to this port; correct its address."),
@@ -42,7 +45,10 @@ REFUSED_WORDS: Final[dict[str, Told]] = {
         "Make room. Not every system sends again by itself: look there for what failed.",
     ),
     Refused.DAMAGED: Told("An object was damaged or incomplete.", "Send the study again from PACS."),
-    Refused.BAD_TOKEN: Told("Its token belongs to no sender.", "Make a new token and put it into that system."),
+    Refused.BAD_TOKEN: Told(
+        "Its token is not in force: unknown, or ended by a newer one.",
+        "Put the sender's newest token into that system; make a new one only if that is lost.",
+    ),
 }
 
 

@@ -110,9 +110,15 @@ def _known_of(request: HttpRequest) -> dict[str, Any]:
         return {"AETitle": refusal.calling, "host": refusal.host}
     here = outgoing.destination(_number(request.GET.get("destination")))
     if here is not None:
-        host = here.host if is_address(here.host) else ""
+        host = here.host if is_address(here.host) else _refused_from(here.AETitle)
         return {"AETitle": here.AETitle, "host": host, "description": f"{here.name}: results go there"}
     return {}
+
+
+def _refused_from(title: str) -> str:
+    """The address from which a caller of this title was turned away last; empty where none was."""
+    turned = operations.refusals(timezone.now() - REFUSED_DAYS * operations.DAY)
+    return next((one.host for one in turned if one.calling == title and is_address(one.host)), "")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
