@@ -85,11 +85,11 @@ def test_all_of_one_reason_are_applied_at_once_the_oldest_first(referred, operat
     assert AuditEvent.objects.filter(verb="message-applied-again").count() == 4
 
 
-def test_one_that_fails_stops_none_of_the_others(referred, operator, monkeypatch):
+def test_one_that_still_cannot_be_read_stops_none_of_the_others(referred, operator):
     referred()
-    for at, sent in enumerate((DIED, CORRECTED)):
+    nameless = said.message("ADT^A03", said.pid("", is_dead="Y"), control_id="C2")
+    for at, sent in enumerate((nameless, CORRECTED)):
         hospital.keep_listed(sent, Remark.COULD_NOT_APPLY, "ValueError", Act(HOSPITAL, given.later(200 + at)))
-    monkeypatch.setattr(hospital.patients, "death", lambda told, *_: 1 / 0 if told.is_dead else None)
     assert hospital.apply_all_again(Remark.COULD_NOT_APPLY, operator, given.later(400)) == (1, 1)
     assert (became("C1")[0], became("C2")[0]) == ("applied", "listed")
 

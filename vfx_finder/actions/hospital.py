@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from vfx_finder.actions import _hospital_patients as patients
 from vfx_finder.actions._hospital_patients import Remarks, summed
@@ -27,8 +26,6 @@ from vfx_finder.interop.hl7 import Message, read, reread
 from vfx_finder.interop.patient import person
 from vfx_finder.ledger.hospital import messages_listed
 from vfx_finder.ledger.models import HospitalMessage, PatientChange, RadiologyReport
-
-log = structlog.get_logger(__name__)
 
 _KIND, _LONGEST = 16, 256
 _PRACTICE = ("T", "D")
@@ -120,7 +117,7 @@ def apply_again(message_id: int, actor: Actor, now: datetime) -> Outcome:
 
 def apply_all_again(remark: Remark, actor: Actor, now: datetime) -> tuple[int, int]:
     """Apply every listed message with this remark again, the oldest first; how many are done with, and how many still
-    need a person. One that fails stays listed and stops none of the others."""
+    need a person."""
     actor.must(Permission.RESEND)
     oldest_first = messages_listed(remark).order_by("received_at", "pk").values_list("pk", flat=True)
     ends = [_end(message_id, actor, now) for message_id in list(oldest_first)]
@@ -130,10 +127,7 @@ def apply_all_again(remark: Remark, actor: Actor, now: datetime) -> tuple[int, i
 def _end(message_id: int, actor: Actor, now: datetime) -> Outcome:
     try:
         return apply_again(message_id, actor, now)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001 - one that trips us up stays listed, and the next one is applied
-        log.error("message-not-applied", kind=type(error).__name__)
+    except WrongState:  # it still cannot be read: it stays listed, and the next one is applied
         return Outcome.LISTED
 
 
