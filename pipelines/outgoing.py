@@ -16,7 +16,7 @@ from vfx_finder.dicom.sop_classes import sop_class_of
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import Answer, Proof, Protocol
 from vfx_finder.interop.result_bundle import result_bundle
-from vfx_finder.interop.result_message import result_message
+from vfx_finder.interop.result_message import NOWHERE, Routing, result_message
 from vfx_finder.ledger.models import Delivery, Destination
 from vfx_finder.ledger.results import result_of
 
@@ -25,6 +25,7 @@ from vfx_finder.ledger.results import result_of
 class Station:
     """How this installation speaks: its AE title, its TLS where a destination asks for it, and its patience.
 
+    `routing` stands in the header of HL7 messages.
     `tls` makes the context of each new connection; `linger_s`: how long a storage commitment is waited for by the same
     association.
     """
@@ -33,12 +34,15 @@ class Station:
     tls: OurTls = field(default_factory=OurTls)
     patience: Patience = field(default_factory=Patience)
     linger_s: float = 2.0
+    routing: Routing = NOWHERE
 
 
 def station_of(settings: Settings) -> Station:
     """How this installation speaks, by its settings."""
     authorities = settings.tls_peer_authorities or settings.tls_client_authorities
-    return Station(settings.ae_title, OurTls(settings.tls_certificate, settings.tls_key, authorities))
+    tls = OurTls(settings.tls_certificate, settings.tls_key, authorities)
+    receiver = settings.hl7_receiving_application, settings.hl7_receiving_facility
+    return Station(settings.ae_title, tls, routing=Routing(settings.hl7_facility, *receiver))
 
 
 def store(station: Station, destination: Destination, objects: Sequence[Sendable]) -> tuple[Answer, ...]:
@@ -58,7 +62,8 @@ def tell(station: Station, row: Delivery) -> tuple[Answer, ...]:
     result = result_of(row)
     if row.destination.protocol == Protocol.FHIR:
         return (messages.tell_fhir(_web_peer(station, row.destination), result_bundle(result)),)
-    return (messages.tell_hl7(_mllp_peer(station, row.destination), result_message(result), result.control_id),)
+    message = result_message(result, station.routing)
+    return (messages.tell_hl7(_mllp_peer(station, row.destination), message, result.control_id),)
 
 
 def try_out(station: Station, destination: Destination) -> str:

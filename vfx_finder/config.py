@@ -41,6 +41,8 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(ip_network(one, strict=False)) for one in value)
 
 
+HospitalName = Annotated[str, Field(max_length=227, pattern=r"^[^\x00-\x1f]*$")]
+"""An application or facility in HL7 (type HD): a name, or `name^universal ID^its type`."""
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
     """Addresses or networks that may send HL7; needed wherever other machines can reach `hl7_host`."""
     hl7_tls: bool = False
     """Hear HL7 by TLS only, with the three files above."""
+    hl7_facility: HospitalName = ""
+    """The sending facility (MSH-4) of the results that go out by HL7."""
+    hl7_receiving_application: HospitalName = ""
+    hl7_receiving_facility: HospitalName = ""
+    """To whom they are addressed (MSH-5, MSH-6)."""
     issuer_of_patient_id: str = ""
     """The assigning authority that is meant where an image or a message names none."""
 

@@ -254,6 +254,11 @@ def test_enhanced_mode_is_answered_with_a_commit(accept, application, code):
     assert f"MSA|{code}|C1".encode() in acknowledgement(read(header.encode()), Code.ACCEPT, "", NOW)
 
 
+def test_an_answer_comes_from_the_facility_that_was_addressed():
+    header = read(acknowledgement(read(hospital.message("ADT^A08")), Code.ACCEPT, "", NOW)).header
+    assert [header.text(field) for field in (3, 4, 5, 6)] == ["VFX_FINDER", "RAD", "PAS", "HOSP"]
+
+
 def test_an_answer_to_us_is_for_our_message_only():
     ours = read(hospital.message("ORU^R01", control_id="OURS"))
     assert answer_in(acknowledgement(ours, Code.ACCEPT, "", NOW), "OURS").accepted

@@ -19,7 +19,7 @@ from vfx_finder.interop.hl7 import read
 from vfx_finder.interop.patient import person
 from vfx_finder.interop.result import UNCONFIRMED, Result, Study
 from vfx_finder.interop.result_bundle import SYSTEMS, result_bundle
-from vfx_finder.interop.result_message import result_message
+from vfx_finder.interop.result_message import Routing, result_message
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 STUDY = Study(
@@ -61,10 +61,11 @@ def of_level(result: Result, level: Level) -> dict[str, str]:
 
 
 def test_the_message_says_whose_and_what_it_is():
-    message = independent.parse(result_message(final(), ("ENGINE", "HOSP")).decode())
+    message = independent.parse(result_message(final(), Routing("VFX RAD", "ENGINE", "HOSP")).decode())
     header, order = message.segment("MSH"), message.segment("OBR")
-    assert [str(header[n]) for n in (3, 5, 6, 9, 12, 18)] == [
+    assert [str(header[n]) for n in (3, 4, 5, 6, 9, 12, 18)] == [
         "VFX_FINDER",
+        "VFX RAD",
         "ENGINE",
         "HOSP",
         "ORU^R01^ORU_R01",
@@ -73,6 +74,12 @@ def test_the_message_says_whose_and_what_it_is():
     ]
     assert [str(order[n]) for n in (4, 18, 24, 25)] == ["25045-6^CT unspecified body region^LN", "A\\F\\1", "RAD", "F"]
     assert str(message.segment("PID")[3]) == "P1^^^HOSP"
+
+
+def test_a_facility_may_be_named_by_its_oid_and_breaks_no_field():
+    header = read(result_message(final(), Routing("HOSP^1.2.3^ISO", "A|B", "C&D"))).header
+    assert [header.text(4, part) for part in (1, 2, 3)] == ["HOSP", "1.2.3", "ISO"]
+    assert (header.text(5), header.text(6), header.text(9)) == ("A|B", "C&D", "ORU")
 
 
 def test_the_patient_comes_back_as_the_images_had_it():

@@ -2,19 +2,21 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines import deliveries as worker
 from pipelines.deliveries import Post
-from pipelines.outgoing import Station
+from pipelines.outgoing import Station, station_of
 from tests.support import hl7 as said
 from tests.support import intake as given
 from tests.support import outbox, spines
 from tests.support.archives import wait_for
 from tests.support.receivers import NOW, UNHURRIED, answering, fhir_server, receiver, responses
 from vfx_finder.actions import analysis, delivery, hospital, intake
+from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivery import DeliveryState, Protocol
 from vfx_finder.domain.roles import Role
@@ -60,6 +62,24 @@ def test_a_signed_result_is_proven_by_its_acknowledgement(post):
     (message,) = (read(one) for one in taken)
     assert (message.type, message.first("PID").text(3), message.first("OBR").text(25)) == ("ORU", "P1", "F")
     assert Delivery.objects.get().delivered.get().answer == "AA"
+
+
+def test_an_engine_routes_by_what_the_settings_name(post, monkeypatch):
+    """Station and message as the worker makes them of the environment."""
+    for name, value in {"FACILITY": "RAD", "RECEIVING_APPLICATION": "ENGINE", "RECEIVING_FACILITY": "HOSP"}.items():
+        monkeypatch.setenv(f"VFX_HL7_{name}", value)
+    taken: list[bytes] = []
+
+    def take(line, sent):
+        taken.append(sent)
+        answering(Code.ACCEPT)(line, sent)
+
+    with receiver(take) as peer:
+        there = engine(peer.port)
+        outbox.signed()
+        assert serve(replace(post, station=station_of(Settings())), there) is DeliveryState.PROVEN
+    header = read(taken[0]).header
+    assert [header.text(field) for field in (3, 4, 5, 6)] == ["VFX_FINDER", "RAD", "ENGINE", "HOSP"]
 
 
 def test_a_refusal_is_tried_again_as_the_same_message(post):

@@ -28,7 +28,8 @@ _NO = ("", "NE")
 
 
 def acknowledgement(message: Message | None, code: Code, words: str, now: datetime) -> bytes:
-    """The ACK for a message, in UTF-8; None for bytes that could not be read as a message.
+    """The ACK for a message, in UTF-8, from the facility that it was sent to; None for bytes that could not be read as
+    a message.
 
     In enhanced mode (MSH-15 asks for an accept acknowledgement, MSH-16 for none) the code is CA, CE or CR.
     """
@@ -36,17 +37,17 @@ def acknowledgement(message: Message | None, code: Code, words: str, now: dateti
 
 
 def _header(message: Message | None, now: datetime) -> str:
-    to, event, control_id, version = ("", ""), "", "", "2.5.1"
+    facility, to, event, control_id, version = "", ("", ""), "", "", "2.5.1"
     processing = "P"
     if message is not None:
         header = message.header
-        to = (header.text(3), header.text(4))
+        to, facility = (header.text(3), header.text(4)), header.text(6)
         event, control_id = message.event, message.control_id
         version, processing = header.text(12) or version, header.text(11) or processing
     kind = "^".join(["ACK", escaped(event), "ACK"]) if event else "ACK"
     stamp = f"{now:%Y%m%d%H%M%S}"
     return (
-        f"MSH|^~\\&|{APPLICATION}||{escaped(to[0])}|{escaped(to[1])}|{stamp}||{kind}|ACK{escaped(control_id)}"
+        f"MSH|^~\\&|{APPLICATION}|{escaped(facility)}|{escaped(to[0])}|{escaped(to[1])}|{stamp}||{kind}|ACK{escaped(control_id)}"
         f"|{escaped(processing)}|{escaped(version)}||||||UNICODE UTF-8"
     )
 

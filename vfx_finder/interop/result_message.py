@@ -20,16 +20,29 @@ _STATUS = {Stage.PRELIMINARY: "P", Stage.FINAL: "F"}
 _GRADED = (Standing.SUSPECTED, Standing.NO_FRACTURE, Standing.CONFIRMED, Standing.UNDECIDED)
 
 
-def result_message(result: Result, receiver: tuple[str, str] = ("", "")) -> bytes:
-    """The message in UTF-8, for a receiving application and facility (MSH-5 and MSH-6)."""
-    segments = [_header(result, receiver), _patient(result), *_order(result), *_observations(result), ""]
+@dataclass(frozen=True)
+class Routing:
+    """What an integration engine routes by: MSH-4, MSH-5 and MSH-6, each a name or the components of an HD."""
+
+    facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+
+
+NOWHERE = Routing()
+
+
+def result_message(result: Result, routing: Routing = NOWHERE) -> bytes:
+    """The message in UTF-8."""
+    segments = [_header(result, routing), _patient(result), *_order(result), *_observations(result), ""]
     return "\r".join(segments).encode()
 
 
-def _header(result: Result, receiver: tuple[str, str]) -> str:
-    to = "|".join(escaped(part) for part in receiver)
+def _header(result: Result, routing: Routing) -> str:
+    ends = (routing.facility, routing.receiving_application, routing.receiving_facility)
+    ways = "|".join("^".join(escaped(part) for part in end.split("^")) for end in ends)
     stamp = _moment(result.at)
-    return f"MSH|^~\\&|{APPLICATION}||{to}|{stamp}||ORU^R01^ORU_R01|{result.control_id}|P|2.5.1||||||UNICODE UTF-8"
+    return f"MSH|^~\\&|{APPLICATION}|{ways}|{stamp}||ORU^R01^ORU_R01|{result.control_id}|P|2.5.1||||||UNICODE UTF-8"
 
 
 def _patient(result: Result) -> str:
