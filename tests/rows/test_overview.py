@@ -15,6 +15,7 @@ from tests.support.reviews import confirmed
 from vfx_finder.actions import delivery, heartbeat, senders
 from vfx_finder.config import Settings
 from vfx_finder.domain.delivery import DestinationFacts, Protocol
+from vfx_finder.domain.sender import NOT_LET_IN, Refused
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger.models import Case, Delivery, Destination
 from vfx_finder.ledger.operations import by_hour
@@ -129,6 +130,12 @@ class TestOverview:
         markup = ops.get(reverse("system-health")).content.decode()
         assert "1 caller was turned away" in markup
         assert f'href="{reverse("sources")}"' in markup
+
+    def test_who_cannot_be_let_in_is_no_caller_to_let_in(self, words: Words) -> None:
+        """Port scans, a full disk, TLS that failed: nobody would find whom to let in."""
+        others = [reason for reason in Refused if reason not in NOT_LET_IN or reason is Refused.PLAIN]
+        senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", one.value, "", 1, NOW, NOW) for one in others])
+        assert "Let in whom you know" not in words("system-health")
 
     def test_it_costs_a_fixed_number_of_questions(self, ops: Client, django_assert_max_num_queries: object) -> None:
         for who in (HARTLEY, ROSSI):

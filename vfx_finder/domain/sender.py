@@ -79,6 +79,9 @@ NOT_LET_IN: dict[Refused, str] = {
 }
 """What stands in the way of a system that should be let in, in words that end a sentence."""
 
+COULD_BE_LET_IN = frozenset({Refused.UNKNOWN_SENDER, Refused.WRONG_HOST, Refused.SWITCHED_OFF, Refused.NOBODY_MAY})
+"""Refusals that an operator ends by letting the caller in; no port scan, full disk or failed TLS is among them."""
+
 
 @dataclass(frozen=True)
 class Reporter:

@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.routing import Priority
+from vfx_finder.domain.sender import COULD_BE_LET_IN
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.models import (
     AnalysisRecord,
@@ -151,9 +152,10 @@ class Troubles:
 
 
 def troubles(since: datetime) -> Troubles:
-    """Everything that waits for a person; refusals only of the time since then."""
+    """Everything that waits for a person; refusals only of the time since then, and of callers that may be let in."""
     cases = dict(Case.objects.values_list("state").annotate(Count("pk")).order_by())
-    refused = Refusal.objects.filter(last_at__gte=since).aggregate(peers=Count("pk"), at=Max("last_at"))
+    strangers = Refusal.objects.filter(last_at__gte=since, reason__in=COULD_BE_LET_IN)
+    refused = strangers.aggregate(peers=Count("pk"), at=Max("last_at"))
     on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY, destination__enabled=True)
     return Troubles(
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),

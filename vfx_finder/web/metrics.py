@@ -120,7 +120,7 @@ def _people(pulse: Pulse) -> Iterator[Metric]:
     if pulse.traffic:
         meaning = "Results by destination; held: on their way while it is switched off."
         yield Metric("vfx_destination_results", meaning, tuple(_by_destination(pulse.traffic)))
-    yield _one("vfx_refused_callers", "Callers turned away in the last day.", found.refused_peers)
+    yield _one("vfx_refused_callers", "Callers turned away in the last day that could be let in.", found.refused_peers)
     yield _one("vfx_hospital_messages_listed", "Hospital messages that need a person.", found.messages)
     told = [alarm.level for alarm in alarms(pulse)]
     levels = tuple(((("level", level),), float(told.count(level))) for level in ("bad", "ask"))
