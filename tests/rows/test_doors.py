@@ -39,6 +39,8 @@ POSTED = frozenset(
         "destination-remove",
         "delivery-resend",
         "deliveries-resend",
+        "not-analysed-seen",
+        "not-analysed-all-seen",
         "message-again",
         "messages-again",
         "message-aside",

@@ -162,7 +162,7 @@ def test_every_study_that_was_not_analysed_stands_with_its_reason(day: dict[Role
     words = text(day[Role.OPERATOR], "not-analysed")
     for reason in ("no X-ray model is installed", "No spine was found", "too thick", "a fault of the software"):
         assert reason in words
-    assert "4 studies without a result" in words
+    assert "4 not analysed and seen to by nobody" in words
 
 
 def test_the_operator_sees_every_study_but_no_names(day: dict[Role, Client]) -> None:

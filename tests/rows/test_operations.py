@@ -48,9 +48,45 @@ class TestNotAnalysed:
         monkeypatch.setattr("vfx_finder.web.operations.not_analysed.SHOWN", 1)
         staff_day()
         said = words("not-analysed")
-        assert "3 studies without a result" in said
+        assert "3 not analysed and seen to by nobody" in said
         assert "1 more with this reason" in said
         assert "Retry all 2" in said
+
+    def test_an_expected_end_leaves_the_list_when_somebody_has_seen_it_and_no_other_does(
+        self, ops: Client, words: Words
+    ) -> None:
+        """Heads have no spine: they come every day, and one that came meanwhile has been seen by nobody."""
+        staff_day()
+        heads = list(Case.objects.filter(reason=Reason.NO_SPINE).order_by("finished_at"))
+        shown = heads[-1].finished_at
+        later = shown + timedelta(seconds=1)
+        third = busy_day.received(busy_day.Somebody(75, "Z", "F", ""), NOW - timedelta(hours=1), settled=True)
+        analysis.record(third.pk, third.generation, spines.not_analysed(Reason.NO_SPINE, "."), later)
+        said = say(ops, "not-analysed-all-seen", reason=Reason.NO_SPINE.value, until=shown.isoformat())
+        assert "2 seen to" in said
+        assert "2 not analysed" in said, "the one that came meanwhile, and the other reason"
+        assert "Studies 2" in said, "the tab counts what waits"
+        assert third.PatientID in said
+        say(ops, "not-analysed-seen", third.pk, back="list")
+        assert "No spine" not in words("not-analysed")
+        assert "Seen to: nothing to do: no spine found Omar Paz (operator)" in words("operations-study", third.pk)
+        listed = ops.get(reverse("operations") + "?state=unsuitable").content.decode()
+        assert all(one.PatientID in listed for one in heads)
+        assert "nobody: seen to" in listed
+        assert "seen to this study already" in say(ops, "not-analysed-seen", third.pk)
+
+    def test_a_result_that_is_new_is_seen_by_nobody(self, ops: Client, words: Words, operator: Actor) -> None:
+        staff_day()
+        head = Case.objects.filter(reason=Reason.NO_SPINE).latest("pk")
+        say(ops, "not-analysed-seen", head.pk, back="list")
+        again = operations.retry(head.pk, operator, NOW)
+        analysis.record(again.pk, again.generation, spines.not_analysed(Reason.NO_SPINE, "."), NOW)
+        assert head.PatientID in words("not-analysed")
+
+    def test_where_nothing_came_nothing_is_said_to_be_analysed(self, words: Words) -> None:
+        said = words("not-analysed")
+        assert "Nothing received yet" in said
+        assert "Everything was analysed" not in said
 
     def test_a_study_of_several_patients_is_counted_and_not_offered_to_be_retried(self, words: Words) -> None:
         staff_day()

@@ -17,7 +17,7 @@ from vfx_finder.domain.routing import BY_HAND, Priority, Verdict
 from vfx_finder.domain.study import Reason
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import Case
-from vfx_finder.ledger.models.case import NOT_ANALYSED
+from vfx_finder.ledger.models.case import NOT_ANALYSED_UNSEEN
 
 AT_ONCE = 500
 """Studies retried by one request, so that it is answered within seconds."""
@@ -42,11 +42,11 @@ class Retried:
 def retry_all(reason: str, actor: Actor, now: datetime) -> Retried:
     """Have the studies that were not analysed for this reason analysed again, the oldest `AT_ONCE`.
 
-    Those that a rule in force left out come last. One that has moved on meanwhile, or names different patients, is
-    passed over.
+    Those that somebody has seen to are left as they are; those that a rule in force left out come last. One that has
+    moved on meanwhile, or names different patients, is passed over.
     """
     actor.must(Permission.RETRY_STUDY)
-    listed = Case.objects.filter(NOT_ANALYSED, reason=reason, patient_conflict=False)
+    listed = Case.objects.filter(NOT_ANALYSED_UNSEEN, reason=reason, patient_conflict=False)
     in_force = [rule.name for rule in table.rules() if rule.verdict is Verdict.LEAVE_OUT]
     hopeless = [ExpressionWrapper(Q(routed_by__in=in_force), output_field=BooleanField())] if in_force else []
     oldest = listed.order_by(*hopeless, "pk").values_list("pk", flat=True)[:AT_ONCE]

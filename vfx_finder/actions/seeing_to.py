@@ -14,6 +14,10 @@ from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.late import LateAnswer
 from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.models import Case, OtherContent
+from vfx_finder.ledger.models.case import NOT_ANALYSED_UNSEEN
+
+AT_ONCE = 500
+"""Studies seen to by one request, so that it is answered within seconds."""
 
 
 def see_to_late_images(case_id: int, up_to: int, answer: LateAnswer, actor: Actor, now: datetime) -> Case:
@@ -51,3 +55,38 @@ def see_to_other_content(case_id: int, up_to: int, actor: Actor, now: datetime) 
         unseen.update(seen_at=now)
         tell(Act(actor, now), "other-content-seen", case, {"count": images})
     return images
+
+
+def see_to_not_analysed(case_id: int, actor: Actor, now: datetime) -> Case:
+    """Say that there is nothing (more) to do about the reason why this study was not analysed.
+
+    It stays not analysed, with its reason, and can still be retried. Raises `WrongState` where somebody has said so
+    already, or the study has moved on.
+    """
+    actor.must(Permission.SEE_TO)
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        if not case.reason or case.reason_seen_at is not None:
+            raise WrongState("Somebody has seen to this study already, or it is being analysed again.")
+        _reason_seen(case, Act(actor, now))
+    return case
+
+
+def see_to_all_not_analysed(reason: str, until: datetime, actor: Actor, now: datetime) -> int:
+    """The same of every study with this reason that ended up to `until`, the oldest `AT_ONCE`; returns how many.
+
+    `until` is when the newest ended that was on the screen: nobody has seen what came after it.
+    """
+    actor.must(Permission.SEE_TO)
+    with transaction.atomic():
+        shown = Case.objects.select_for_update().filter(NOT_ANALYSED_UNSEEN, reason=reason, finished_at__lte=until)
+        cases = list(shown.order_by("pk")[:AT_ONCE])
+        for case in cases:
+            _reason_seen(case, Act(actor, now))
+    return len(cases)
+
+
+def _reason_seen(case: Case, act: Act) -> None:
+    case.reason_seen_at = act.now
+    case.save(update_fields=["reason_seen_at"])
+    tell(act, "not-analysed-seen", case, {"reason": case.reason})

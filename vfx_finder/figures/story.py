@@ -25,6 +25,7 @@ VERB_WORDS: Mapping[str, str] = {
     "analysed-all-the-same": "Analysis asked for against a routing rule",
     "instance-after-review": "Images arrived after signing",
     "sender-learned": "Its sender became known",
+    "not-analysed-seen": "Seen to: nothing to do",
     "late-images-seen": "Images after signing seen to",
     "analysed": "Analysed",
     "failed": "Analysis failed",

@@ -30,7 +30,7 @@ from vfx_finder.ledger.models import (
     StoredInstance,
     Sweep,
 )
-from vfx_finder.ledger.models.case import ANSWERED
+from vfx_finder.ledger.models.case import ANSWERED, NOT_ANALYSED_UNSEEN
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ON_THEIR_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
@@ -135,8 +135,8 @@ def signs_of_life() -> list[Sign]:
 
 @dataclass(frozen=True)
 class Troubles:
-    """Numbers behind the alarms, each with a list of its own. What waits for a destination that is switched off is not
-    on its way: `undelivered` leaves it out."""
+    """Numbers behind the alarms, each with a list of its own, without what somebody has seen to. What
+    waits for a destination that is switched off is not on its way: `undelivered` leaves it out."""
 
     not_analysed: int
     failed: int
@@ -153,14 +153,14 @@ class Troubles:
 
 def troubles(since: datetime) -> Troubles:
     """Everything that waits for a person; refusals only of the time since then, and of callers that may be let in."""
-    cases = dict(Case.objects.values_list("state").annotate(Count("pk")).order_by())
+    cases = dict(Case.objects.filter(NOT_ANALYSED_UNSEEN).values_list("state").annotate(Count("pk")).order_by())
     strangers = Refusal.objects.filter(last_at__gte=since, reason__in=COULD_BE_LET_IN)
     refused = strangers.aggregate(peers=Count("pk"), at=Max("last_at"))
     on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY, destination__enabled=True)
     return Troubles(
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
         failed=cases.get(CaseState.FAILED.value, 0),
-        conflicts=Case.objects.filter(patient_conflict=True).count(),
+        conflicts=Case.objects.filter(patient_conflict=True, reason_seen_at=None).count(),
         late=Case.objects.filter(instances_after_review__gt=F("late_seen")).count(),
         other_content=OtherContent.objects.filter(seen_at=None).aggregate(n=Count("case", distinct=True))["n"],
         dead_letters=Delivery.objects.filter(state=DeliveryState.DEAD).count(),

@@ -24,7 +24,7 @@ from vfx_finder.ledger.models import (
     SignedReview,
     StoredInstance,
 )
-from vfx_finder.ledger.models.case import NOT_ANALYSED
+from vfx_finder.ledger.models.case import NOT_ANALYSED, NOT_ANALYSED_UNSEEN
 from vfx_finder.ledger.models.referral import OPEN
 from vfx_finder.ledger.priors import EarlierStudy, earlier_study
 from vfx_finder.ledger.search import with_instance_count
@@ -77,6 +77,12 @@ def not_analysed() -> QuerySet[Case]:
     return with_instance_count(Case.objects.filter(NOT_ANALYSED)).order_by("-finished_at", "-pk")
 
 
+def not_analysed_for(reason: str) -> QuerySet[Case]:
+    """Those of one reason that nobody has seen to, newest first, with `instance_count`."""
+    unseen = Case.objects.filter(NOT_ANALYSED_UNSEEN, reason=reason)
+    return with_instance_count(unseen).order_by("-finished_at", "-pk")
+
+
 @dataclass(frozen=True)
 class WhyNot:
     """How many studies were not analysed for one reason, and in how many of them the images name different patients."""
@@ -87,9 +93,10 @@ class WhyNot:
 
 
 def why_not_analysed() -> list[WhyNot]:
-    """Every reason for which a study was not analysed, in any order."""
+    """Every reason for which a study was not analysed and nobody has seen to it, in any order."""
     mixed = Count("pk", filter=Q(patient_conflict=True))
-    counted = Case.objects.filter(NOT_ANALYSED).order_by().values_list("reason").annotate(Count("pk"), mixed=mixed)
+    unseen = Case.objects.filter(NOT_ANALYSED_UNSEEN)
+    counted = unseen.order_by().values_list("reason").annotate(Count("pk"), mixed=mixed)
     return [WhyNot(*row) for row in counted]
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.roles import Role
+from vfx_finder.ledger import unseen
 from vfx_finder.web.doors import PAGES_OF, TABS_OF, WITHIN
 
 
@@ -20,9 +21,10 @@ def base_page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     role = getattr(user, "role", "")
     pages = PAGES_OF.get(Role(role), ()) if role in set(Role) else ()
+    tabs = _links(TABS_OF.get(section, ()), here)
     return {
         "pages": _links(pages, section),
-        "tabs": _links(TABS_OF.get(section, ()), here),
+        "tabs": _counted(tabs) if section == "not-analysed" else tabs,
         "research_only": RESEARCH_ONLY,
         "version": _version(),
     }
@@ -30,6 +32,13 @@ def base_page(request: HttpRequest) -> dict[str, Any]:
 
 def _links(pages: tuple[tuple[str, str], ...], here: str) -> list[dict[str, Any]]:
     return [{"address": reverse(name), "label": label, "here": name == here} for name, label in pages]
+
+
+def _counted(tabs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tabs of *To do*, in the order of `doors.TABS_OF`, each with what waits below it."""
+    waiting = unseen.to_do()
+    counts = (waiting.studies, waiting.dead_letters, waiting.messages)
+    return [tab | {"count": count} for tab, count in zip(tabs, counts, strict=True)]
 
 
 def _version() -> str:

@@ -60,6 +60,8 @@ DOORS: Final[dict[str, Permission]] = {
     "message-again": Permission.RESEND,
     "messages-again": Permission.RESEND,
     "message-aside": Permission.RESEND,
+    "not-analysed-seen": Permission.SEE_TO,
+    "not-analysed-all-seen": Permission.SEE_TO,
     "archives": Permission.READ_OPERATIONS,
     "archive-add": Permission.SET_UP_NETWORK,
     "archive": Permission.SET_UP_NETWORK,
@@ -100,7 +102,7 @@ PAGES_OF: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
 
 TABS_OF: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "not-analysed": (
-        ("not-analysed", "Not analysed"),
+        ("not-analysed", "Studies"),
         ("dead-letters", "Dead letters"),
         ("messages", "Hospital messages"),
     ),

@@ -114,7 +114,7 @@ def _queue(pulse: Pulse) -> Iterator[Metric]:
 
 def _people(pulse: Pulse) -> Iterator[Metric]:
     found = pulse.troubles
-    yield _one("vfx_not_analysed", "Studies on the not-analysed list.", found.not_analysed)
+    yield _one("vfx_not_analysed", "Studies that were not analysed and nobody has seen to.", found.not_analysed)
     yield _one("vfx_dead_letters", "Results that were given up.", found.dead_letters)
     yield _one("vfx_undelivered", "Results on their way.", found.undelivered)
     if pulse.traffic:

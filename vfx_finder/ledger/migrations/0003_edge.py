@@ -881,4 +881,9 @@ class Migration(migrations.Migration):
                 name="one_row_per_object",
             ),
         ),
+        migrations.AddField(
+            model_name="case",
+            name="reason_seen_at",
+            field=models.DateTimeField(null=True),
+        ),
     ]

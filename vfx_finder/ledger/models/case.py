@@ -10,6 +10,8 @@ from vfx_finder.domain.study import Reason
 GRADES = Q(max_grade__gte=0) & Q(max_grade__lte=3)
 RECEIVING = Q(state=CaseState.RECEIVING.value)
 NOT_ANALYSED = Q(state__in=[CaseState.UNSUITABLE.value, CaseState.FAILED.value])
+NOT_ANALYSED_UNSEEN = NOT_ANALYSED & Q(reason_seen_at__isnull=True)
+"""What stands under *To do*: nobody has said that there is nothing to do about it."""
 NEVER_LOOKED_AT = (Reason.LEFT_OUT.value, Reason.PATIENT_CONFLICT.value)
 """Reasons that were known before anything was analysed."""
 ANSWERED = Q(finished_at__isnull=False) & ~Q(state=CaseState.FAILED.value) & ~Q(reason__in=NEVER_LOOKED_AT)
@@ -67,6 +69,8 @@ class Case(models.Model):
     probability_grade2plus = models.FloatField(null=True)
     reason = models.CharField(max_length=64, blank=True)
     detail = models.TextField(blank=True)
+    reason_seen_at = models.DateTimeField(null=True)
+    """When a person said that there is nothing (more) to do about the reason; another result empties it."""
 
     class Meta:
         indexes = [
@@ -109,7 +113,7 @@ class Case(models.Model):
 
     def forget_result(self) -> None:
         """Empty what an earlier analysis said; its record stays in `analyses`."""
-        self.settled_at = self.finished_at = None
+        self.settled_at = self.finished_at = self.reason_seen_at = None
         self.max_grade = self.fracture_count = self.spinal_deformity_index = self.probability_grade2plus = None
         self.reason = self.detail = ""
 

@@ -32,6 +32,8 @@ def in_hands(case: Case, went: Whereabouts | None) -> str:
         return "nobody: not flagged, not read here"
     if state is CaseState.UNSUITABLE and case.reason == Reason.LEFT_OUT:
         return "nobody: left out by a rule"
+    if case.reason_seen_at is not None:
+        return "nobody: seen to"
     return CASE_OWNER[state]
 
 

@@ -26,6 +26,8 @@ class Group:
     rows: tuple[StudyRow, ...]
     more: int
     retriable: int
+    until: str
+    """When the newest of them ended, to the microsecond."""
 
     @property
     def count(self) -> int:
@@ -35,10 +37,11 @@ class Group:
 
 @require_safe
 def not_analysed(request: HttpRequest) -> HttpResponse:
-    """Every study that was not analysed, why, and what to do."""
+    """Every study that waits for a person: not analysed and why, images after signing, other content."""
     groups = _groups()
     words = {
         "groups": groups,
+        "received": any(queries.counts_by_state().values()),
         "count": sum(group.count for group in groups),
         "late": [study_row(case, case.instance_count) for case in queries.late_after_review()[:SHOWN]],
         "others": list(unseen.other_content()[:SHOWN]),
@@ -69,7 +72,8 @@ def _groups() -> list[Group]:
 
 
 def _group(why: queries.WhyNot) -> Group:
-    newest = queries.not_analysed().filter(reason=why.reason)[:SHOWN]
+    newest = list(queries.not_analysed_for(why.reason)[:SHOWN])
     rows = tuple(study_row(case, case.instance_count) for case in newest)  # type: ignore[attr-defined]
+    until = newest[0].finished_at if newest else None
     more = max(0, why.count - len(rows))
-    return Group(why.reason, advice(why.reason), rows, more, why.count - why.mixed)
+    return Group(why.reason, advice(why.reason), rows, more, why.count - why.mixed, until.isoformat() if until else "")

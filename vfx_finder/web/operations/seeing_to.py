@@ -1,5 +1,7 @@
 """Somebody has seen to what came after its time: late images of a signed study, or images with other content."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -31,6 +33,37 @@ def other_content(request: HttpRequest, case_id: int) -> HttpResponse:
     seeing_to.see_to_other_content(case_id, _up_to(request), request.user.actor, timezone.now())  # type: ignore[union-attr]
     messages.success(request, "Noted with your name: seen to. The first images stay.", extra_tags="good")
     return _back(request, case_id)
+
+
+@require_POST
+def not_analysed(request: HttpRequest, case_id: int) -> HttpResponse:
+    """There is nothing (more) to do about the reason of one study."""
+    seeing_to.see_to_not_analysed(case_id, request.user.actor, timezone.now())  # type: ignore[union-attr]
+    words = "Noted with your name. The study stays under Studies, with its reason."
+    messages.success(request, words, extra_tags="good")
+    return _back(request, case_id)
+
+
+@require_POST
+def all_not_analysed(request: HttpRequest) -> HttpResponse:
+    """The same of all studies of one reason that were on the screen or before it."""
+    until = _moment(request.POST.get("until", ""))
+    reason, actor = request.POST.get("reason", ""), request.user.actor  # type: ignore[union-attr]
+    seen = seeing_to.see_to_all_not_analysed(reason, until, actor, timezone.now())
+    rest = " The rest can follow." if seen == seeing_to.AT_ONCE else ""
+    said = f"Noted with your name: {seen} seen to. They stay under Studies, with their reason.{rest}"
+    messages.success(request, said, extra_tags="good")
+    return redirect("not-analysed")
+
+
+def _moment(said: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        raise Http404 from None
+    if moment.utcoffset() is None:
+        raise Http404
+    return moment
 
 
 def _up_to(request: HttpRequest) -> int:
