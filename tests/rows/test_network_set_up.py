@@ -9,11 +9,12 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.support import busy_day, outbox
 from tests.support import intake as given
 from tests.support.forms import Words, plain, say
-from vfx_finder.actions import dispatch, senders
+from vfx_finder.actions import dispatch, intake, senders
 from vfx_finder.config import Settings
 from vfx_finder.domain.delivery import Answer, DeliveryState, Pace, Proof
 from vfx_finder.domain.errors import WrongState
@@ -149,6 +150,14 @@ class TestFirstSender:
         say(ops, "source-off", archive.pk)
         assert "Nobody may send: every study is refused." in words("system-health")
         assert senders.accept_list_of(settings.VFX).objection("ANYONE", "127.0.0.1") is Refused.UNKNOWN_SENDER
+
+
+def test_a_sender_that_sent_before_it_stood_on_the_list_was_heard(words: Words) -> None:
+    """*Never* beside a study would be a riddle."""
+    Sender.objects.create(AETitle="CT_SCANNER")
+    assert "never" in words("sources")
+    intake.receive(given.instance(), given.LISTENER, timezone.now(), given.SETTLE)
+    assert "never" not in words("sources")
 
 
 class TestReportsOfCommitment:

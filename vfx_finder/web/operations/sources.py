@@ -30,9 +30,13 @@ LET_IT_REPORT = "Results go to it: let it in, or what it reports of storage comm
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One sender as the list shows it; `studies` of the last week. `may_remove`: it is off, and nothing names it."""
+    """One sender as the list shows it; `studies` of the last week. `may_remove`: it is off, and nothing names it.
+
+    `heard_at`: its last association or image; it may have sent before it stood on the list.
+    """
 
     sender: Sender
+    heard_at: datetime | None
     studies: int
     has_token: bool
     may_remove: bool
@@ -83,10 +87,20 @@ def sources(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     every = operations.senders()
     sent = operations.heard_since((sender.AETitle for sender in every), now - HEARD_DAYS * operations.DAY)
+    brought = ledger.last_brought(sender.AETitle for sender in every)
     unused = ledger.never_sent(sender.AETitle for sender in every if not sender.enabled)
     title, explained = EMPTY_WORDS[gate_of(settings.VFX, every)]
     words = {
-        "rows": [_row(one, sent.get(one.AETitle, 0), one.AETitle in unused) for one in every],
+        "rows": [
+            SourceRow(
+                sender=one,
+                heard_at=max(filter(None, (one.last_heard_at, brought.get(one.AETitle))), default=None),
+                studies=sent.get(one.AETitle, 0),
+                has_token=bool(one.token_sha256),
+                may_remove=not one.enabled and one.AETitle in unused,
+            )
+            for one in every
+        ],
         "empty_title": title,
         "empty_words": explained,
         "refused": _refused(now, every),
@@ -178,10 +192,6 @@ def sender_or_404(sender_id: int) -> Sender:
     if found is None:
         raise Http404
     return found
-
-
-def _row(sender: Sender, studies: int, never_sent: bool) -> SourceRow:
-    return SourceRow(sender, studies, bool(sender.token_sha256), not sender.enabled and never_sent)
 
 
 def _refused(now: datetime, every: list[Sender]) -> list[RefusalRow]:
