@@ -113,6 +113,16 @@ class TestLeftOut:
             operations.analyse_all_the_same(case_id, radiologist, given.later(300))
 
 
+class TestFacts:
+    def test_the_work_is_told_in_its_order_and_only_what_is_flagged_says_by_what(
+        self, analysed: Callable[..., int], words: Words
+    ) -> None:
+        flagged = words("operations-study", analysed({Level.L1: 2}))
+        assert "Read 0.8 s Locate 9.1 s Measure 0.4 s Total 10.3 s" in flagged
+        assert "Flagged by" in flagged
+        assert "Flagged by" not in words("operations-study", analysed({Level.L1: 0}, 2))
+
+
 class TestTimeToAnswer:
     def test_a_study_that_was_left_out_has_no_time_to_answer(self, rule_id: int, words: Words) -> None:
         case = a_head()

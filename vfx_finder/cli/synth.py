@@ -8,12 +8,18 @@ from rich.console import Console
 from rich.progress import Progress
 
 
+def _progress() -> Progress:
+    """A bar for who looks on; a file or a pipe gets none, where every step would be a line."""
+    watched = Console(stderr=True)
+    return Progress(console=watched, disable=not watched.is_terminal)
+
+
 def _write_validation_set(folder: Path, patients: int) -> None:
     """Write the first `patients` patients of the frozen set (0: all); those that are there already are kept."""
     from models.synthesis.validation import STUDIES, patient, write_patient
 
     folder.mkdir(parents=True, exist_ok=True)
-    with Progress(console=Console(stderr=True)) as bar:
+    with _progress() as bar:
         for number in bar.track(range(1, (patients or STUDIES) + 1), description="validation patients"):
             one = patient(number)
             names = [folder / f"{number:04d}-{scan.name}.truth.json" for scan in one.acquisitions]
@@ -45,7 +51,7 @@ def register(app: typer.Typer) -> None:
         if validation:
             _write_validation_set(folder, studies)
             return
-        with Progress(console=Console(stderr=True)) as bar:
+        with _progress() as bar:
             tasks: dict[str, object] = {}
 
             def tell(name: str, share: float) -> None:

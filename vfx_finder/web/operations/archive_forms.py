@@ -42,7 +42,7 @@ class ArchiveForm(SetUpForm):
     fetch_priors = forms.BooleanField(
         label="Ask it for earlier studies of flagged patients",
         required=False,
-        help_text="The newest three of the spine, so that an old fracture is told from a new one.",
+        help_text="The newest three of the same modality, so that an old fracture is told from a new one.",
     )
 
     def facts(self) -> ArchiveFacts:

@@ -37,6 +37,7 @@ UNSENT: dict[CaseState, str] = {
 
 _SEARCHED = "operations-searched"
 _LONGEST = 128
+_ORDER = {"read": 0, "locate": 1, "measure": 2, "total": 9}
 _MOST_DIGITS = 9
 
 
@@ -86,6 +87,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "series": file.analysis.series if file.analysis else (),
         "models": file.analysis.models if file.analysis else (),
         "seconds": _written_seconds(file.analysis.seconds if file.analysis else {}),
+        "flagged": file.case.state in (CaseState.AWAITING_REVIEW, CaseState.REVIEWED),
         "story": story(file.events),
         "priors": [_prior(one) for one in retrieval.priors_of(case_id)],
         "deliveries": [delivery_row(one) for one in deliveries.of_study(case_id)],
@@ -177,4 +179,6 @@ def _prior(asked: SweptStudy) -> dict[str, object]:
 
 
 def _written_seconds(seconds: Mapping[str, float]) -> list[tuple[str, str]]:
-    return [(name, f"{value:.1f} s") for name, value in seconds.items()]
+    """In the order of the work; a row keeps no order."""
+    named = sorted(seconds, key=lambda name: (_ORDER.get(name, 3), name))
+    return [(name, f"{seconds[name]:.1f} s") for name in named]
