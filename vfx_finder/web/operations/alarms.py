@@ -187,9 +187,9 @@ def _what_becomes(one: Traffic) -> str:
     """What is done by itself for a destination that said no, and what is not."""
     told = []
     if one.waiting_since:
-        since = _clock(one.waiting_since)
-        waits = _count(one.waiting, "result waits and is", "results wait and are")
-        told.append(f"{waits} tried again by {'itself' if one.waiting == 1 else 'themselves'}, since {since}.")
+        again = "is tried again by itself" if one.waiting == 1 else "are tried again by themselves"
+        waits = _count(one.waiting, "result waits", "results wait")
+        told.append(f"{waits} since {_clock(one.waiting_since)} and {again}.")
     if one.sent:
         stored = _count(one.sent, "result is", "results are")
         told.append(f"{stored} stored there; the storage commitment is asked for again.")
