@@ -134,16 +134,16 @@ def _lists(pulse: Pulse) -> Iterator[Alarm]:
     found = pulse.troubles
     if found.failed:
         words = f"{_count(found.failed, 'study', 'studies')} could not be analysed because something failed."
-        yield Alarm("ask", words, "Read why, then have them analysed again.", "not-analysed", "Not analysed")
+        yield Alarm("ask", words, "Read why, then have them analysed again.", "not-analysed", "To do")
     if found.conflicts:
         words = f"{_count(found.conflicts, 'study names', 'studies name')} different patients."
-        yield Alarm("ask", words, "Mend them in PACS and send them again.", "not-analysed", "Not analysed")
+        yield Alarm("ask", words, "Mend them in PACS and send them again.", "not-analysed", "To do")
     if found.late:
         words = f"{_count(found.late, 'signed study', 'signed studies')} received more images after signing."
-        yield Alarm("ask", words, "Have a radiologist look, then say what they mean.", "not-analysed", "Not analysed")
+        yield Alarm("ask", words, "Have a radiologist look, then say what they mean.", "not-analysed", "To do")
     if found.other_content:
         words = f"Images of {_count(found.other_content, 'study', 'studies')} came again with other content."
-        yield Alarm("ask", words, "The first were kept. See why.", "not-analysed", "Not analysed")
+        yield Alarm("ask", words, "The first were kept. See why.", "not-analysed", "To do")
     if found.messages:
         words = f"{_count(found.messages, 'hospital message', 'hospital messages')} could not be applied."
         yield Alarm("ask", words, "A person decides what they mean.", "messages", "Hospital messages")
