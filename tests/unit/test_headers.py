@@ -1,6 +1,7 @@
 """Headers become facts, broken bytes become `Unreadable`, and no value of a file ever stands in an error."""
 
 from contextlib import suppress
+from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread, uid
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
 from tests.support.dicom import Order, Person, ct_slice, encoded, radiograph, recoded
 from tests.support.real_data import real_data
-from vfx_finder.dicom.headers import Header, read_header
+from vfx_finder.dicom.headers import Header, header_of, read_encoded, read_header
 from vfx_finder.dicom.images import read_image_facts
+from vfx_finder.domain.delivered import PRODUCT
 from vfx_finder.domain.errors import Unreadable
+from vfx_finder.domain.study import Patient
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 """Tests turn warnings into errors; in use, pydicom's are switched off where headers are read."""
@@ -69,6 +73,25 @@ def test_the_same_bytes_mean_what_each_files_own_character_set_says() -> None:
     assert read_header(western).patient.PatientName == "Müller^Jörg"
     assert read_header(greek).patient.PatientName == "Müller^Jörg".encode("latin-1").decode("iso8859_7")
     assert read_header(western).patient.PatientName == "Müller^Jörg"
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian])
+def test_an_encoded_dataset_tells_the_same_header_as_its_file(syntax: uid.UID) -> None:
+    """What a C-STORE is read by leaves nothing out that a header tells, with every element filled."""
+    dataset = ct_slice()
+    told = [field.name for field in (*fields(Header), *fields(Patient)) if dictionary_has_tag(field.name)]
+    for keyword in told:
+        if not keyword.endswith("UID") and dictionary_VR(keyword) not in {"DA", "AS"}:
+            setattr(dataset, keyword, f"its {keyword}"[:16])
+    dataset.ManufacturerModelName = PRODUCT
+    content = encoded(recoded(dataset, syntax))
+    stream = BytesIO(content)
+    stream.seek(144 + int.from_bytes(content[140:144], "little"))  # behind the file meta information
+    header = header_of(read_encoded(stream, syntax))
+    assert header == read_header(content)
+    assert header.made_here
+    assert "" not in vars(header).values()
+    assert "" not in vars(header.patient).values()
 
 
 def test_control_characters_that_a_database_refuses_are_dropped() -> None:

@@ -38,6 +38,17 @@ BROKEN_BYTES: tuple[type[Exception], ...] = (
 )  # fmt: skip
 """All that pydicom was seen to raise on bytes that are not what they claim to be."""
 
+_ASKED_FOR: list[BaseTag | int] = [
+    Tag(keyword)
+    for keyword in (
+        "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "PatientID", "IssuerOfPatientID",
+        "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "Modality", "StudyDate", "StudyDescription",
+        "SeriesDescription", "AccessionNumber", "ReferringPhysicianName", "BodyPartExamined", "StationName",
+        "ManufacturerModelName",
+    )
+]  # fmt: skip
+"""The elements of a `Header`."""
+
 _SHORT_VALUE = 1024
 """Bytes; a longer value than any that is asked for here is not remembered."""
 
@@ -111,13 +122,15 @@ def read_dataset(source: Source, *, pixels: bool = False) -> FileDataset:
 
 
 def read_encoded(stream: BinaryIO, transfer_syntax: str) -> Dataset:
-    """The dataset that begins here in this transfer syntax (not deflated), up to its pixels; there `stream` stands.
+    """What a `Header` needs of the dataset that begins here in this transfer syntax (not deflated).
 
-    The same parser as `read_dataset`, without the file meta information: a third of the time. Raises `Unreadable`.
+    Leaves `stream` before the pixels. The same parser as `read_dataset`, without the file meta information and the
+    elements that are not asked for: a sixth of the time. Raises `Unreadable`.
     """
     syntax = UID(transfer_syntax)
+    encoding = (syntax.is_implicit_VR, syntax.is_little_endian)
     try:
-        return parse_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=_is_pixels)
+        return parse_dataset(stream, *encoding, stop_when=_is_pixels, specific_tags=_ASKED_FOR)
     except BROKEN_BYTES:
         raise Unreadable("This is not a readable DICOM file.") from None
 
