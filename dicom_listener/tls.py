@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from vfx_finder.dicom.calling_tls import calling_context
 from vfx_finder.domain.errors import Broken
 
 log = structlog.get_logger(__name__)
@@ -103,19 +104,12 @@ class Calling:
         return self.files is not None
 
     def context(self) -> ssl.SSLContext:
-        """For one call. DICOM peers go by addresses and AE titles, which no certificate carries.
-
-        Raises `Broken` where our own files cannot be used.
-        """
+        """For one call. Raises `Broken` where our own files cannot be used."""
+        certificate, key = (self.files.certificate, self.files.key) if self.files else (None, None)
         try:
-            context = ssl.create_default_context(cafile=self.authorities)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.check_hostname = False
-            if self.files:
-                context.load_cert_chain(self.files.certificate, self.files.key, password="")
+            return calling_context(self.authorities, certificate, key)
         except (OSError, ValueError) as error:
             raise Broken(f"Our own TLS files cannot be used: {_words(error)}.") from error
-        return context
 
 
 def valid_until(certificate: Path) -> datetime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.steps.line import reason_of
+from vfx_finder.dicom.calling_tls import calling_context
 from vfx_finder.domain.delivery import PeerAway
 
 
@@ -25,15 +26,9 @@ class OurTls:
     def context(self, *, named: bool = False) -> ssl.SSLContext:
         """For one connection; `named` where the peer's certificate must be of its host name, as on the web.
 
-        DICOM peers go by addresses and AE titles, which no certificate carries: there an authority vouches for them.
         Raises `PeerAway` where our own files cannot be used.
         """
         try:
-            context = ssl.create_default_context(cafile=self.authorities)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.check_hostname = named
-            if self.certificate:
-                context.load_cert_chain(self.certificate, self.key, password="")
+            return calling_context(self.authorities, self.certificate, self.key, named=named)
         except (OSError, ValueError) as error:
             raise PeerAway(f"Our own TLS files cannot be used: {reason_of(error)}.") from None
-        return context

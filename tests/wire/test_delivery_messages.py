@@ -1,7 +1,7 @@
 """A signed result on its whole way to an integration engine: rows, worker, wire, answer, and the state after it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,14 +47,19 @@ def engine(port: int, **other: object) -> int:
     return outbox.destination("engine", port, protocol=Protocol.HL7, AETitle="", kinds=frozenset(), **other)
 
 
-def test_a_signed_result_is_proven_by_its_acknowledgement(post):
-    taken: list[bytes] = []
+def taking(taken: list[bytes]) -> Callable[..., None]:
+    """A receiver that accepts every message and keeps it here."""
 
     def take(line, sent):
         taken.append(sent)
         answering(Code.ACCEPT)(line, sent)
 
-    with receiver(take) as peer:
+    return take
+
+
+def test_a_signed_result_is_proven_by_its_acknowledgement(post):
+    taken: list[bytes] = []
+    with receiver(taking(taken)) as peer:
         there = engine(peer.port)
         outbox.signed()
         assert serve(post, there) is DeliveryState.PROVEN
@@ -69,12 +74,7 @@ def test_an_engine_routes_by_what_the_settings_name(post, monkeypatch):
     for name, value in {"FACILITY": "RAD", "RECEIVING_APPLICATION": "ENGINE", "RECEIVING_FACILITY": "HOSP"}.items():
         monkeypatch.setenv(f"VFX_HL7_{name}", value)
     taken: list[bytes] = []
-
-    def take(line, sent):
-        taken.append(sent)
-        answering(Code.ACCEPT)(line, sent)
-
-    with receiver(take) as peer:
+    with receiver(taking(taken)) as peer:
         there = engine(peer.port)
         outbox.signed()
         assert serve(replace(post, station=station_of(Settings())), there) is DeliveryState.PROVEN
@@ -123,12 +123,7 @@ def test_an_engine_that_is_away_gets_it_later(post):
 
 def test_the_message_carries_the_number_that_survived_a_merge(post):
     taken: list[bytes] = []
-
-    def take(line, sent):
-        taken.append(sent)
-        answering(Code.ACCEPT)(line, sent)
-
-    with receiver(take) as peer:
+    with receiver(taking(taken)) as peer:
         there = engine(peer.port)
         outbox.signed()
         hospital.hear(said.merge("NEW", "P1"), Actor.process("hospital-listener"), given.later(300))
