@@ -85,7 +85,7 @@ def ask_commitment(
     """
     report = _Report()
     contexts = _offered(StorageCommitmentPushModel, PLAIN)
-    handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, report.take), (evt.EVT_PDU_SENT, report.on_sent)]
+    handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, report.take)]
     with associated(peer, contexts, handlers) as association:
         if not association.accepted_contexts:
             raise Retry("The archive offers no storage commitment: switch that off for this destination.")
@@ -100,28 +100,24 @@ def ask_commitment(
             raise Retry("The archive did not answer the request for storage commitment.")
         if answer.Status != SUCCESS:
             raise Retry(f"The archive refused the request for storage commitment: {words_for(answer.Status)}.")
-        report.answered.wait(linger_s)
+        report.came.wait(linger_s)
     return next((proof for proof in report.heard if proof.TransactionUID == TransactionUID), None)
 
 
 @dataclass(frozen=True)
 class _Report:
-    """What an archive reports by the association that asked it, and that it has been answered."""
+    """What an archive reports by the association that asked it, and that it has done so."""
 
     heard: list[Proof] = field(default_factory=list)
-    answered: threading.Event = field(default_factory=threading.Event)
+    came: threading.Event = field(default_factory=threading.Event)
 
     def take(self, event: evt.Event) -> tuple[int, None]:
         try:
             self.heard.append(proof_of(event.event_information))
         except Unreadable:
             return INVALID_ARGUMENT, None
+        self.came.set()
         return SUCCESS, None
-
-    def on_sent(self, _event: evt.Event) -> None:
-        # Released before the report is answered, pynetdicom would answer it in a state that has no answers.
-        if self.heard:
-            self.answered.set()
 
 
 def try_out(peer: Peer, wanted: Sequence[tuple[str, str]], *, commitment: bool) -> str:

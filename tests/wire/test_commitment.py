@@ -52,11 +52,13 @@ class Pacs:
     heard: list[Proof] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
     answer: int = SUCCESS
+    slow_s: float = 0.0
     tls: ssl.SSLContext | None = None
 
     def on_result(self, event: evt.Event) -> tuple[int, None]:
         self.types.append(event.request.EventTypeID)
         self.heard.append(proof_of(event.event_information))
+        time.sleep(self.slow_s)
         return self.answer, None
 
     def ask(self, asked: Dataset, stay: Callable[[], bool] = lambda: True, **over: object) -> int | None:
@@ -195,6 +197,16 @@ def test_what_is_not_here_is_not_confirmed(
     pacs.ask(asking("1.2.3.3", asked), stay=lambda: bool(pacs.heard))
     assert (pacs.heard[0].committed, pacs.types) == ({good.SOPInstanceUID}, [2])
     assert [reason for _, reason in pacs.heard[0].failed] == [0x0110, 0x0110, 0x0119, 0x0112, 0x0122]
+
+
+def test_a_result_is_answered_before_the_one_who_heard_it_hangs_up(
+    pacs: Pacs, brought: Callable[..., list[Reference]]
+) -> None:
+    """However long it takes over its answer, and although it means to hang up at once."""
+    pacs.slow_s = 0.5
+    pacs.ask(asking("1.2.3.5", brought("slow")), stay=lambda: bool(pacs.heard))
+    assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
+    assert len(pacs.heard) == 1
 
 
 MALFORMED: dict[str, tuple[Callable[[], Dataset], dict[str, object], int]] = {

@@ -5,6 +5,9 @@ has stopped as soon as a flag is up. But the flag goes up before the thread stop
 thread that passed the event just before looks stopped, goes on, takes an answer that comes very fast, and whoever asked
 waits in vain until the time is up. Seen once in a thousand images that were sent to a fast receiver. In the same way
 that thread takes the word that the connection has ended, which is meant for whoever waits for an answer.
+
+An N-EVENT-REPORT is answered by a thread of its own, which nothing stops: an association that is released meanwhile
+would send its goodbye first and then fall over the answer, for which it is too late.
 """
 
 import queue
@@ -25,6 +28,7 @@ def take_turns(association: Any) -> None:
     """Make this pynetdicom `Association` safe to ask by; call it as soon as it is open, before anything is asked."""
     association._reactor_checkpoint = Turns(association)
     _leave_the_end_to_who_waits(association.dimse.msg_queue, association)
+    _answer_before_release(association)
 
 
 class Turns(threading.Event):
@@ -83,3 +87,27 @@ def _leave_the_end_to_who_waits(messages: Any, reactor: threading.Thread) -> Non
         return message
 
     messages.get = get
+
+
+def _answer_before_release(association: Any) -> None:
+    """What has reached a handler is answered before the goodbye, unless the handler outlasts the association's limit."""
+    serve, release = association._serve_request, association.release
+    serving: list[object] = []
+    changed = threading.Condition()
+
+    def counted(message: object, context_id: int) -> None:
+        with changed:
+            serving.append(message)
+        try:
+            serve(message, context_id)
+        finally:
+            with changed:
+                serving.remove(message)
+                changed.notify_all()
+
+    def release_when_answered() -> None:
+        with changed:
+            changed.wait_for(lambda: not serving, association.dimse_timeout)
+        release()
+
+    association._serve_request, association.release = counted, release_when_answered
