@@ -90,7 +90,7 @@ def _leave_the_end_to_who_waits(messages: Any, reactor: threading.Thread) -> Non
 
 
 def _answer_before_release(association: Any) -> None:
-    """What has reached a handler is answered before the goodbye, unless the handler outlasts the association's limit."""
+    """What has reached a handler is answered before the goodbye, unless that takes longer than an answer may."""
     serve, release = association._serve_request, association.release
     serving: list[object] = []
     changed = threading.Condition()
