@@ -1,17 +1,17 @@
 """Storage commitment as its provider (DICOM PS3.4 annex J): a peer asks, is answered at once, and told the result.
 
-The result goes back on the peer's own association where that is still open after a moment, otherwise by an association
-to the host that asked and the port that an operator has set for that sender: by TLS where senders have to use it, or as
-the destination says that is the same peer. What cannot be told is tried again, in this process or another, until the
-peer has heard it.
+The result goes back on the peer's own association where that is still open after a moment, and as long as it stays
+open; never before the response to the question went out. Otherwise it goes by an association to the host that asked and
+the port that an operator has set for that sender: by TLS where senders have to use it, or as the destination says that
+is the same peer. What cannot be told is tried again, in this process or another, until the peer has heard it.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 import structlog
@@ -63,14 +63,22 @@ class Link(Protocol):
         ...
 
 
+class Line(Link, Protocol):
+    """The same while its request is being answered."""
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """Do this once the response has been handed to the connection."""
+        ...
+
+
 @dataclass(frozen=True)
 class Question:
-    """A request just heard, and the association that it came on."""
+    """A request that was heard, the association that it came on, and when its result may be told there."""
 
     request_id: int
     calling: str
     link: Link
-    heard_at: datetime
+    due_at: datetime
 
 
 @dataclass
@@ -85,16 +93,16 @@ class Desk:
     ae_title: str
     hang_up: Callable[[], object] = lambda: None
     tls: Calling = field(default_factory=Calling)
-    _questions: list[Question] = field(default_factory=list)
+    _questions: dict[int, Question] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
     _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def lay_down(self, question: Question) -> None:
-        """Answer this in a moment."""
+        """Answer this when it is due. Asked once more, it is answered where it was asked last."""
         with self._lock:
-            self._questions.append(question)
+            self._questions[question.request_id] = question
 
     @contextmanager
     def attended(self) -> Iterator[None]:
@@ -122,71 +130,91 @@ class Desk:
         looked = datetime.min.replace(tzinfo=UTC)
         while not self._stop.wait(MOMENT_S / 4):
             now = _now()
-            due = self._due_questions(now)
             looks = (now - looked).total_seconds() >= LOOK_EVERY_S
             looked = now if looks else looked
             try:
-                for question in due:
-                    self._take_up(commitment.claim(now, request_id=question.request_id), question.link)
-                while looks and self._take_up(commitment.claim(now, self._busy_titles()), None):
+                for question in self._due_questions(now):
+                    self._ask_for(question, now)
+                while looks and self._take_up(commitment.claim(now, self._busy_titles())):
                     pass
             except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
                 log.warning("commitment-waits", kind=type(error).__name__)
                 self.hang_up()
+                self._stop.wait(LOOK_EVERY_S)
         self.hang_up()
 
     def _due_questions(self, now: datetime) -> list[Question]:
+        """One of each peer that is not being told anything; the others stay until that is done."""
         with self._lock:
-            old = [one for one in self._questions if (now - one.heard_at).total_seconds() >= MOMENT_S]
-            due = list({one.calling: one for one in old if one.calling not in self._busy}.values())
-            self._questions = [one for one in self._questions if one not in due]
-        return due
+            old = sorted((one for one in self._questions.values() if one.due_at <= now), key=lambda one: one.due_at)
+            return list({one.calling: one for one in reversed(old) if one.calling not in self._busy}.values())
+
+    def _ask_for(self, question: Question, now: datetime) -> None:
+        """Take this up; what somebody else has in hand is looked at again while the peer stays on the line."""
+        if self._take_up(commitment.claim(now, request_id=question.request_id)):
+            return
+        self._put_away(question)
+        if question.link.is_established and commitment.is_owed(question.request_id):
+            self._lay_back(question, now + timedelta(seconds=LOOK_EVERY_S))
+
+    def _put_away(self, question: Question) -> None:
+        with self._lock:
+            if self._questions.get(question.request_id) is question:
+                del self._questions[question.request_id]
+
+    def _lay_back(self, question: Question, due_at: datetime) -> None:
+        """Keep the peer's line for a later try, unless it has asked anew meanwhile."""
+        with self._lock:
+            self._questions.setdefault(question.request_id, replace(question, due_at=due_at))
 
     def _busy_titles(self) -> frozenset[str]:
         with self._lock:
             return frozenset(self._busy)
 
-    def _take_up(self, claimed: Claimed | None, link: Link | None) -> bool:
+    def _take_up(self, claimed: Claimed | None) -> bool:
         """Answer this in a thread of its own; False where there is nothing to do."""
         if claimed is None:
             return False
         self._places.acquire()
         with self._lock:
+            question = self._questions.pop(claimed.id, None)
             self._busy.add(claimed.peer.calling)
-        threading.Thread(target=self._answer, args=(claimed, link), name="commitment result", daemon=True).start()
+        threading.Thread(target=self._answer, args=(claimed, question), name="commitment result", daemon=True).start()
         return True
 
-    def _answer(self, claimed: Claimed, link: Link | None) -> None:
+    def _answer(self, claimed: Claimed, question: Question | None) -> None:
+        again: datetime | None = _now() + commitment.IN_HAND
         try:
-            self._judge_and_tell(claimed, link)
+            again = self._judge_and_tell(claimed, question.link if question else None)
         except Exception as error:  # noqa: BLE001 - the claim runs out by itself, and another takes it up
             log.error("commitment-failed", kind=type(error).__name__)
         finally:
             self.hang_up()
+            if question is not None and again is not None and question.link.is_established:
+                self._lay_back(question, again)
             with self._lock:
                 self._busy.discard(claimed.peer.calling)
             self._places.release()
 
-    def _judge_and_tell(self, claimed: Claimed, link: Link | None) -> None:
+    def _judge_and_tell(self, claimed: Claimed, link: Link | None) -> datetime | None:
+        """When to try again; None where the peer has heard it, or nobody will try any more."""
         result = commitment.judge(claimed, self.spool, _now())
         if result is None:
             commitment.postpone(claimed.id, _now())
-            if link is not None:
-                self.lay_down(Question(claimed.id, claimed.peer.calling, link, _now()))
-            return
+            return _in_a_moment()
         problem = _told_on(link, result)
         if problem and claimed.port is not None:
             problem = self._told_anew(claimed, claimed.port, result)
         elif problem:
             problem += " Its own port is not set (Network, Sources)."
         if problem:
-            commitment.not_told(claimed, result, problem, _now())
             log.warning("commitment-not-told", calling=claimed.peer.calling, why=problem)
-            return
+            return commitment.not_told(claimed, result, problem, _now())
         commitment.told(claimed.id, result, _now())
         log.info(
             "commitment-told", calling=claimed.peer.calling, committed=len(result.committed), failed=len(result.failed)
         )
+        return None
 
     def _told_anew(self, claimed: Claimed, port: int, result: Report) -> str:
         """What went wrong on an association of our own, empty where the peer answered with success."""
@@ -220,7 +248,9 @@ def on_commitment_request(event: Event, desk: Desk) -> int:
         log.error("commitment-not-kept", kind=type(error).__name__)
         desk.hang_up()
         return RESOURCE_LIMITATION
-    desk.lay_down(Question(request_id, peer.calling, event.assoc, _now()))
+    line = cast(Line, event.assoc)
+    # A result that overtakes the response would be taken for it.
+    line.afterwards(lambda: desk.lay_down(Question(request_id, peer.calling, line, _in_a_moment())))
     log.info("commitment-asked", calling=peer.calling, instances=len(asked.references))
     return SUCCESS
 
@@ -247,6 +277,10 @@ def _told_on(link: Link | None, result: Report) -> str:
     if status is None:
         return "It did not answer the result."
     return "" if status == SUCCESS else f"It answered the result with 0x{status:04X}."
+
+
+def _in_a_moment() -> datetime:
+    return _now() + timedelta(seconds=MOMENT_S)
 
 
 def _now() -> datetime:

@@ -70,6 +70,7 @@ class Conversation:
         self.contexts: dict[int, PresentationContext] = {}
         self.is_established = False
         self._most = 0
+        self._afterwards: list[Callable[[], object]] = []
         self._answers: queue.Queue[Message | None] = queue.Queue(MOST_ANSWERS)
         self._sending = threading.Lock()
 
@@ -77,6 +78,10 @@ class Conversation:
     def requestor(self) -> SimpleNamespace:
         """Who called, under the names that pynetdicom gives it."""
         return SimpleNamespace(ae_title=self.calling, address=self.host)
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """For the handler of a request: do this once its response has been handed to the connection."""
+        self._afterwards.append(act)
 
     def hold(self) -> None:
         """Talk until either side ends it. Never raises."""
@@ -161,8 +166,11 @@ class Conversation:
         self.is_established = True
         self.house.heard(self.calling)
         if agreement.in_vain:
-            self.house.refusals.note(Refused.NOTHING_TAKEN, self.host, self.calling, agreement.in_vain)
-        log.info("association-opened", calling=self.calling, peer=self.host, contexts=len(self.contexts))
+            self.house.refusals.note(Refused.NOTHING_TAKEN, self.host, self.calling, ", ".join(agreement.refused))
+        else:
+            self.house.refusals.note_classes(self.host, self.calling, agreement.refused)
+        counted = {"contexts": len(self.contexts), "not_taken": len(agreement.refused)}
+        log.info("association-opened", calling=self.calling, peer=self.host, **counted)
 
     def _serve(self) -> None:
         door = self.house.keeper.door
@@ -202,6 +210,8 @@ class Conversation:
             return
         answer = self._status_for(message, field, context)
         self._say(message.context_id, response_to(message.command, answer.status, answer.comment))
+        while self._afterwards:
+            self._afterwards.pop(0)()
 
     def _pass_on(self, answer: Message | None) -> None:
         """To whoever waits for it; answers that nobody asked for do not pile up."""

@@ -40,12 +40,13 @@ class Proposal:
 class Agreement:
     """What was agreed: the accepted presentation contexts by their id, and the A-ASSOCIATE-AC that says so.
 
-    `in_vain`: what was offered, in words, where nothing of it but an echo is taken; empty otherwise.
+    `refused`: the SOP Classes that were offered and are not taken, in words. `in_vain`: nothing but an echo is taken.
     """
 
     contexts: dict[int, PresentationContext]
     answer: bytes
-    in_vain: str = ""
+    refused: tuple[str, ...] = ()
+    in_vain: bool = False
 
 
 def proposal_of(content: memoryview) -> Proposal:
@@ -80,15 +81,17 @@ def agree(proposal: Proposal, supported: Sequence[PresentationContext]) -> Agree
         pdu = A_ASSOCIATE_AC()
         pdu.from_primitive(answer)
         accepted = {int(one.context_id or 0): one for one in contexts if one.result == 0x00}
-        return Agreement(accepted, pdu.encode(), _in_vain(contexts))
+        refused = _refused(contexts)
+        taken = any(one.abstract_syntax != Verification for one in accepted.values())
+        return Agreement(accepted, pdu.encode(), refused, in_vain=bool(refused) and not taken)
     except Exception as error:
         raise malformed() from error
 
 
-def _in_vain(contexts: Sequence[PresentationContext]) -> str:
-    if any(one.result == 0x00 and one.abstract_syntax != Verification for one in contexts):
-        return ""
-    return ", ".join(sorted({_named(one) for one in contexts if one.result != 0x00}))
+def _refused(contexts: Sequence[PresentationContext]) -> tuple[str, ...]:
+    """A class that was offered several times, with a transfer syntax each, is refused where none of them was taken."""
+    taken = {one.abstract_syntax for one in contexts if one.result == 0x00}
+    return tuple(sorted({_named(one) for one in contexts if one.abstract_syntax not in taken}))
 
 
 def _named(refused: PresentationContext) -> str:

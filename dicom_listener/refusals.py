@@ -1,7 +1,7 @@
 """Who was turned away: one log line now, a counted row soon, however many knock."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,10 +13,43 @@ from vfx_finder.domain.sender import Refused, Turned
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 2.0
-MOST_AT_ONCE = 256
-"""Different callers counted between two writings; what comes above is counted together."""
+MOST_AT_ONCE, MOST_CLASSES = 256, 1024
+"""Different callers, and SOP Classes of theirs, counted between two writings; what comes above is counted together."""
 
+Key = tuple[str, str, str, str]
+"""Calling title, host, reason, detail."""
 Record = Callable[[Sequence[Turned]], object]
+
+
+@dataclass
+class _Counts:
+    """How often each thing happened since the last writing; `most` different ones. Safe for many threads."""
+
+    most: int
+    counted: dict[Key, Turned] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_first(self, key: Key) -> bool:
+        """Count one; whether it is the first of its kind."""
+        now = datetime.now(UTC)
+        with self.lock:
+            if len(self.counted) >= self.most and key not in self.counted:
+                key = ("(many)", "(many)", key[2], "")
+            before = self.counted.get(key)
+            self.counted[key] = replace(before, count=before.count + 1, last_at=now) if before else _once(key, now)
+        return before is None
+
+    def take(self) -> dict[Key, Turned]:
+        """What was counted; it begins anew."""
+        with self.lock:
+            counted, self.counted = self.counted, {}
+        return counted
+
+    def put_back(self, counted: dict[Key, Turned]) -> None:
+        """Add what was taken to what has been counted since."""
+        with self.lock:
+            summed = {key: _sum(one, self.counted.get(key)) for key, one in counted.items()}
+            self.counted = self.counted | summed
 
 
 @dataclass
@@ -24,39 +57,31 @@ class Refusals:
     """Counts refusals in memory until `record` has them. Safe for many threads."""
 
     record: Record = lambda _: None
-    _counted: dict[tuple[str, str, str], Turned] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _callers: _Counts = field(default_factory=lambda: _Counts(MOST_AT_ONCE))
+    _classes: _Counts = field(default_factory=lambda: _Counts(MOST_CLASSES))
 
     def note(self, refused: Refused, host: str, calling: str = "", detail: str = "") -> None:
-        """One more was turned away. `detail` never quotes a dataset."""
-        now = datetime.now(UTC)
+        """One more was turned away. `detail` never quotes a dataset; each has a count of its own."""
         calling, host = _plain(calling), _plain(host)
-        with self._lock:
-            if len(self._counted) >= MOST_AT_ONCE and (calling, host, refused.value) not in self._counted:
-                calling, host = "(many)", "(many)"
-            key = (calling, host, refused.value)
-            before = self._counted.get(key)
-            first = Turned(calling, host, refused.value, detail, 1, now, now)
-            self._counted[key] = (
-                replace(before, count=before.count + 1, detail=detail, last_at=now) if before else first
-            )
-        if before is None:
+        if self._callers.is_first((calling, host, refused.value, detail)):
             log.warning("refused", reason=refused.value, calling=calling, peer=host, detail=detail)
+
+    def note_classes(self, host: str, calling: str, names: Iterable[str]) -> None:
+        """These SOP Classes were not taken of a caller that was let in. They are counted, and are no warning."""
+        for name in names:
+            self._classes.is_first((_plain(calling), _plain(host), Refused.NOT_ALL_TAKEN.value, name))
 
     def write(self) -> None:
         """Hand what was counted to `record`; it is kept for the next time where that fails."""
-        with self._lock:
-            counted, self._counted = self._counted, {}
-        if not counted:
+        callers, classes = self._callers.take(), self._classes.take()
+        if not callers and not classes:
             return
         try:
-            self.record(tuple(counted.values()))
+            self.record((*callers.values(), *classes.values()))
         except Exception as error:  # noqa: BLE001 - counting must not end with a database that is away
             log.warning("refusals-not-recorded", kind=type(error).__name__)
-            with self._lock:
-                self._counted = {key: _sum(one, self._counted.get(key)) for key, one in counted.items()} | {
-                    key: one for key, one in self._counted.items() if key not in counted
-                }
+            self._callers.put_back(callers)
+            self._classes.put_back(classes)
 
     @contextmanager
     def writing(
@@ -85,6 +110,10 @@ class Refusals:
         finally:
             stop.set()
             thread.join(10)
+
+
+def _once(key: Key, now: datetime) -> Turned:
+    return Turned(*key, 1, now, now)
 
 
 def _sum(older: Turned, newer: Turned | None) -> Turned:

@@ -1,8 +1,9 @@
 """Storage commitment: a PACS may forget what we have confirmed, so only what is really here is confirmed."""
 
 import ssl
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,14 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from dicom_listener import calling_back
 from dicom_listener.associations import Door
-from dicom_listener.commitment import Desk, on_commitment_request
+from dicom_listener.commitment import Desk, Question, on_commitment_request
+from dicom_listener.conversation import Conversation
 from dicom_listener.server import Around, listening
 from tests.support import dicom
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH
 from tests.wire.test_restart import House
 from vfx_finder.actions import commitment, intake
-from vfx_finder.actions.commitment import Peer
+from vfx_finder.actions.commitment import Claimed, Peer
 from vfx_finder.actions.keeping import Keeper, keep_and_record
 from vfx_finder.dicom.commitment import proof_of, request
 from vfx_finder.dicom.part10 import taken_apart
@@ -207,6 +209,100 @@ def test_a_result_is_answered_before_the_one_who_heard_it_hangs_up(
     pacs.ask(asking("1.2.3.5", brought("slow")), stay=lambda: bool(pacs.heard))
     assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
     assert len(pacs.heard) == 1
+
+
+def test_a_result_never_overtakes_the_response(
+    pacs: Pacs, brought: Callable[..., list[Reference]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may tell it before the peer knows that it will be told, however long our answer takes to go out."""
+    order: list[str] = []
+    say, lay_down = Conversation._say, Desk.lay_down
+
+    def slowly(self: Conversation, *words: object) -> None:
+        time.sleep(0.2)
+        say(self, *words)
+        order.append("said")
+
+    def noted(self: Desk, question: Question) -> None:
+        order.append("laid down")
+        lay_down(self, question)
+
+    monkeypatch.setattr(Conversation, "_say", slowly)
+    monkeypatch.setattr(Desk, "lay_down", noted)
+    pacs.ask(asking("1.2.3.11", brought("slow answer")), stay=lambda: bool(pacs.heard))
+    assert order[:2] == ["said", "laid down"]
+    assert order.count("laid down") == 1
+
+
+def test_several_questions_of_a_pacs_without_a_port_are_all_answered(
+    pacs: Pacs, brought: Callable[..., list[Reference]]
+) -> None:
+    """Asked on associations that are open side by side, due together: each is told on its own, one after the other."""
+    references = brought("together")
+    together = threading.Barrier(3)
+    others = [Pacs(pacs.port) for _ in range(3)]
+
+    def ask(number: int) -> None:
+        one = others[number]
+        one.slow_s = 0.2
+        asked: list[int] = []
+
+        def told() -> bool:
+            if not asked:
+                asked.append(together.wait(60))
+            return bool(one.heard)
+
+        one.ask(asking(f"1.2.3.12.{number}", references), stay=told)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.heard[0].TransactionUID for one in others] == [f"1.2.3.12.{number}" for number in range(3)]
+    assert until(lambda: CommitmentRequest.objects.filter(answered_at__isnull=False).count() == 3)
+
+
+def test_the_line_is_kept_while_the_result_is_in_another_hand(
+    pacs: Pacs, brought: Callable[..., list[Reference]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has it, and cannot call a PACS without a port: it is told where it asked, once it is due."""
+    claim, taken = commitment.claim, threading.Event()
+
+    def taken_first(now: datetime, busy: Iterable[str] = (), request_id: int | None = None) -> Claimed | None:
+        if request_id and not taken.is_set():
+            CommitmentRequest.objects.filter(pk=request_id).update(next_at=now + commitment.IN_HAND)
+        claimed = claim(now, busy, request_id)
+        if request_id and not taken.is_set():
+            taken.set()
+            assert claimed is None
+        return claimed
+
+    monkeypatch.setattr(commitment, "claim", taken_first)
+
+    def heard() -> bool:
+        if taken.is_set() and not pacs.heard:
+            CommitmentRequest.objects.filter(next_at__gt=datetime.now(UTC) + commitment.LEFT_ALONE).update(next_at=NOW)
+        return bool(pacs.heard)
+
+    pacs.ask(asking("1.2.3.13", brought("in hand")), stay=heard)
+    assert pacs.types == [1]
+
+
+def test_a_pacs_that_refuses_a_result_and_stays_is_told_again_there(
+    pacs: Pacs, brought: Callable[..., list[Reference]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line is kept until it has taken the result, with the same pauses as any other try."""
+    monkeypatch.setattr(commitment, "pause_after", lambda _: timedelta(seconds=1))
+    pacs.answer = 0x0110
+
+    def taken() -> bool:
+        pacs.answer = SUCCESS if pacs.heard else pacs.answer
+        return len(pacs.heard) > 1
+
+    pacs.ask(asking("1.2.3.14", brought("stays")), stay=taken)
+    assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
+    assert CommitmentRequest.objects.get().attempts == 1
 
 
 MALFORMED: dict[str, tuple[Callable[[], Dataset], dict[str, object], int]] = {

@@ -84,10 +84,11 @@ def ask(asked: Asked, peer: Peer, actor: Actor, now: datetime) -> int:
 def claim(now: datetime, busy: Iterable[str] = (), request_id: int | None = None) -> Claimed | None:
     """Take one request in hand: this one, or the one that is longest due and not of a `busy` title. None = nothing.
 
-    Nobody else gets it for a while; `told` or `not_told` ends that. Safe in several processes at once.
+    Nobody else gets it for a while; `told` or `not_told` ends that. Safe in several processes at once. Whoever names
+    the request that it heard need not leave it alone first.
     """
-    open_ones = CommitmentRequest.objects.filter(next_at__isnull=False)
-    wanted = open_ones.filter(pk=request_id) if request_id else open_ones.filter(next_at__lte=now)
+    due = CommitmentRequest.objects.filter(next_at__lte=now + LEFT_ALONE if request_id else now)
+    wanted = due.filter(pk=request_id) if request_id else due
     with transaction.atomic():
         free = wanted.exclude(calling__in=list(busy)).select_for_update(skip_locked=True)
         request = free.order_by("next_at").first()
@@ -100,6 +101,11 @@ def claim(now: datetime, busy: Iterable[str] = (), request_id: int | None = None
     asked = Asked(request.TransactionUID, references)
     peer = Peer(request.calling, request.host)
     return Claimed(request.pk, asked, peer, request.asked_at, port, _by_tls(request.calling, port))
+
+
+def is_owed(request_id: int) -> bool:
+    """Whether the peer still waits for this result, and somebody will try to tell it."""
+    return CommitmentRequest.objects.filter(pk=request_id, next_at__isnull=False).exists()
 
 
 def _port_of(calling: str) -> int | None:
@@ -145,15 +151,20 @@ def told(request_id: int, report: Report, now: datetime) -> None:
     )
 
 
-def not_told(claimed: Claimed, report: Report, problem: str, now: datetime) -> None:
-    """The peer could not be told, and why: tried again later, for a day; then it stays on the list as it is."""
+def not_told(claimed: Claimed, report: Report, problem: str, now: datetime) -> datetime | None:
+    """The peer could not be told, and why: tried again later, for a day; then it stays on the list as it is.
+
+    Returns when it is tried again, None for never.
+    """
     with transaction.atomic():
         request = CommitmentRequest.objects.select_for_update().get(pk=claimed.id)
         request.attempts = min(request.attempts + 1, 32767)
         request.answer, request.problem = _document(report), problem[:256]
         due = now + pause_after(request.attempts)
-        request.next_at = due if due < request.asked_at + GIVEN_UP_AFTER else None
+        again: datetime | None = due if due < request.asked_at + GIVEN_UP_AFTER else None
+        request.next_at = again
         request.save(update_fields=["attempts", "answer", "problem", "next_at"])
+    return again
 
 
 def _rows(uids: set[str]) -> dict[str, tuple[str, str, str]]:

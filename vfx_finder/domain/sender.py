@@ -14,7 +14,7 @@ FOUND = "(found in the spool)"
 
 
 class Refused(StrEnum):
-    """Why a caller was turned away, or what it sent was not taken. Counted by caller, host and reason."""
+    """Why a caller was turned away, or what it sent was not taken. Counted by caller, host, reason and detail."""
 
     UNKNOWN_SENDER = "unknown-sender"
     WRONG_HOST = "wrong-host"
@@ -26,6 +26,8 @@ class Refused(StrEnum):
     TLS = "tls-failed"
     PLAIN = "plain-at-a-tls-port"
     NOTHING_TAKEN = "nothing-it-offered-is-taken"
+    NOT_ALL_TAKEN = "not-everything-it-offered-is-taken"
+    """It was let in; of what it offered, the SOP Class that the detail names is not taken."""
     TOO_SLOW = "too-slow"
     SILENT = "connected-and-said-nothing"
     NOT_DICOM = "not-dicom"

@@ -36,6 +36,9 @@ REFUSED_WORDS: Final[dict[str, Told]] = {
     Refused.NOTHING_TAKEN: Told(
         "Nothing of what it offered is taken.", "Send what the conformance statement names; leave the rest out there."
     ),
+    Refused.NOT_ALL_TAKEN: Told(
+        "It was let in; part of what it offered is not taken.", "Nothing, where such objects need not come here."
+    ),
     Refused.TOO_SLOW: Told("It sent too slowly and was cut off.", _SLOW),
     Refused.SILENT: Told("It connected and said nothing.", "A port scan or a monitor; otherwise " + _SLOW.lower()),
     Refused.NOT_DICOM: Told("What it sent is not DICOM.", "Something else speaks to this port; correct its address."),
