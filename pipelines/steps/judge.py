@@ -23,7 +23,7 @@ STRONG_SPREAD = 0.10
 """SD of the lowest over highest height over planes, or between the two looks, from which a vertebra within that
 distance of grade 2 is not called sound: two and a half times the SD between readers (0.041)."""
 
-TOLD_FROM = 0.05
+TOLD_FROM = 0.02
 """A vertebra of less probability than this is plainly sound: what else it resembles would only be noise."""
 
 _LOWERING = frozenset(mimic.value for mimic in Mimic if mimic.lowers_certainty)

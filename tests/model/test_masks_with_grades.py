@@ -103,6 +103,8 @@ def test_the_rule_reaches_its_targets_on_published_grades(graded: list[Graded]) 
     assert result.sensitivity_grade2.value >= 0.80
     assert result.specificity_grade2.value is not None
     assert result.specificity_grade2.value >= 0.98
+    assert result.calibration_error.value is not None
+    assert result.calibration_error.value <= 0.03
 
 
 @pytest.mark.slow

@@ -144,4 +144,4 @@ def test_the_terminal_says_what_the_grade_is_read_from_and_what_the_operating_po
     run(nifti(tmp_path / "x.nii"), monkeypatch=monkeypatch)
     shown = capsys.readouterr().out
     assert "severity" in shown
-    assert "Operating point balanced: flagged from a probability of 50%" in shown
+    assert "Operating point balanced: flagged from a probability of 25%" in shown

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
 from pipelines.evaluation.films import film_result, film_scores, film_truths, is_films
+from vfx_finder.cli import evaluate
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding, Loss, PatientSummary, SagittalPicture
 from vfx_finder.domain.spine import Drawing, Heights, Level, LevelEstimate, Vertebra
@@ -35,6 +38,14 @@ def annotations(tmp_path: Path) -> Path:
         ],
     }))  # fmt: skip
     return file
+
+
+def test_masks_only_reads_no_films(annotations: Path) -> None:
+    """Their folder may lie beside those of the masks."""
+    app = typer.Typer()
+    evaluate.register(app)
+    done = CliRunner().invoke(app, [str(annotations.parent), "--masks-only"])
+    assert (done.exit_code, "Nothing here can be evaluated" in done.output) == (2, True)
 
 
 def finding(level: Level, row: float, *, mirrored: bool = False, suspected: bool = False) -> Finding:

@@ -15,12 +15,12 @@ from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SCREEN
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
 
-ON_A_SET = Measured(0.5, 0.953, 0.972, 400, "scans of a synthetic set")
+ON_A_SET = Measured(0.25, 0.953, 0.972, 400, "scans of a synthetic set")
 
 
 @given(st.floats(0.0, 0.8))
 def test_balanced_is_grade_2_and_above_where_nothing_is_ambiguous(severity: float) -> None:
-    """A severity of 25 % is a probability of one half, so "balanced" and Genant's grade 2 are the same line."""
+    """A severity of 25 % is a probability of one in four, so "balanced" and Genant's grade 2 are the same line."""
     graded, probability = genant.grade(severity), genant.probability_grade2plus(severity)
     assert BALANCED.flags(graded, probability) == (graded >= 2)
 
@@ -33,7 +33,7 @@ def test_what_a_stricter_point_flags_a_more_careful_one_flags_too(grade: int, pr
 
 @pytest.mark.parametrize(("point", "shown"), [(SCREENING, True), (BALANCED, True), (SPECIFIC, False)])
 def test_a_measured_grade_2_that_resembles_a_mimic_stays_except_at_specific(point, shown) -> None:
-    assert point.flags(grade=2, probability=0.2) is shown
+    assert point.flags(grade=2, probability=0.15) is shown
 
 
 def test_a_vertebra_that_was_not_graded_is_never_flagged() -> None:
@@ -43,7 +43,7 @@ def test_a_vertebra_that_was_not_graded_is_never_flagged() -> None:
 def test_an_analysis_names_the_vertebrae_that_bring_it_to_the_worklist() -> None:
     found = spines.analysis({Level.T8: 1, Level.T12: 2, Level.L1: 3})
     assert _levels(found) == [Level.T12, Level.L1]
-    doubtful = replace(found.findings[3], probability_grade2plus=0.3)
+    doubtful = replace(found.findings[3], probability_grade2plus=0.15)
     screened = replace(found, findings=(doubtful,), operating_point=SCREENING)
     assert (doubtful.grade, _levels(screened)) == (1, [Level.T8])
     assert _levels(spines.not_analysed(Reason.NO_SPINE, "")) == []
@@ -56,7 +56,7 @@ def _levels(analysis: Analysis) -> list[Level]:
 def test_a_point_says_what_it_was_measured_at_and_that_this_is_no_evidence() -> None:
     words = BALANCED.with_measured(ON_A_SET).words
     assert words == (
-        "Operating point balanced: flagged from a probability of 50%; sensitivity 95.3%, specificity 97.2% per scan "
+        "Operating point balanced: flagged from a probability of 25%; sensitivity 95.3%, specificity 97.2% per scan "
         "(400 scans of a synthetic set: no clinical evidence)."
     )
     assert SCREENING.words.endswith("; not yet measured.")
@@ -69,7 +69,7 @@ def test_a_measurement_made_with_another_threshold_says_nothing() -> None:
 def test_the_setting_chooses_the_point_and_the_model_card_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     from models import catalogue
 
-    row = {"threshold": 0.25, "sensitivity": 0.99, "specificity": 0.9, "n": 400, "on": "a set"}
+    row = {"threshold": 0.1, "sensitivity": 0.99, "specificity": 0.9, "n": 400, "on": "a set"}
     monkeypatch.setattr(catalogue, "card", lambda _: {"operating_points": {"screening": row}})
     point = _operating_point.chosen(Settings(operating_point="screening"))
     assert point == SCREENING.with_measured(Measured(**row))

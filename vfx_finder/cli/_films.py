@@ -51,6 +51,7 @@ def evaluate_films(console: Console, files: Sequence[Path], json_file: Path | No
         documents[file.parent.name] = scores
         console.print(_table(file.parent.name, scores))
     console.print("[yellow]Films are research: nothing here is clinical evidence.[/yellow]")
+    console.print("Films alone were evaluated; for CTs and masks name their folders without those of films.")
     if json_file:
         json_file.write_text(json.dumps(documents, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

@@ -57,14 +57,14 @@ def evaluate(
     what measuring and grading are worth without a network. Each file that is not evaluated is listed with its reason.
 
     Lateral films are held against named corners in the COCO layout (annotations.json); a folder with one holds films
-    alone, read by the research model.
+    alone, read by the research model; whatever else the folders hold is then left for a call without it.
 
     With --into FOLDER the run can be ended at any time: the same command takes it up again.
     """
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     from pipelines.evaluation import report, run
 
-    console, films = Console(), films_in(paths)
+    console, films = Console(), [] if masks_only else films_in(paths)
     if films:
         evaluate_films(console, films, json_file)
         return

@@ -61,9 +61,9 @@ class OperatingPoint:
         )
 
 
-SCREENING = OperatingPoint("screening", 0.25)
-BALANCED = OperatingPoint("balanced", 0.5)
-SPECIFIC = OperatingPoint("specific", 0.75, mimics_count_fully=True)
+SCREENING = OperatingPoint("screening", 0.1)
+BALANCED = OperatingPoint("balanced", 0.25)
+SPECIFIC = OperatingPoint("specific", 0.5, mimics_count_fully=True)
 """In a vertebra that resembles no mimic and whose planes agree, screening flags from a severity of 22.5 %, half-way
 between the bounds of Genant's grades 1 and 2; balanced from 25 %, where grade 2 begins (Genant et al. 1993); specific
 from 27.5 %."""
