@@ -98,7 +98,7 @@ def test_processes_that_receive_the_same_studies_at_once_lose_nothing(committed_
         mine = [one for number, one in enumerate(every) if number % 4 != seed]
         chance.shuffle(mine)
         try:
-            together.wait(30)
+            together.wait(120)
             for start in range(0, len(mine), 9):
                 receive(*mine[start : start + 9])
         except Error as error:  # told below, in the test's own thread
@@ -110,7 +110,7 @@ def test_processes_that_receive_the_same_studies_at_once_lose_nothing(committed_
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert wrong == []
     assert StoredInstance.objects.count() == len(every)
     assert Case.objects.count() == 6

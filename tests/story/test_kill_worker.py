@@ -18,7 +18,7 @@ from vfx_finder.domain.flow import CaseState
 from vfx_finder.ledger.models import AnalysisRecord, Case
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 Start = Callable[[str], "subprocess.Popen[bytes]"]
 
@@ -32,12 +32,12 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start_worker(database_url: str, log: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start a worker process whose analysis takes this many seconds."""
+    """Start a worker process whose analysis takes this many seconds, or as `slow_worker` says."""
     started: list[subprocess.Popen[bytes]] = []
     environment = os.environ | {
         "VFX_DATABASE_URL": database_url,
         "VFX_DATA_DIR": str(tmp_path / "data"),
-        "VFX_STALLED_SECONDS": "1.5",
+        "VFX_STALLED_SECONDS": "5",
         "VFX_LOG_LEVEL": "WARNING",
     }
 
@@ -73,7 +73,7 @@ def state_of(case: Case) -> CaseState:
 
 def test_a_worker_killed_in_mid_analysis_loses_nothing(settled: Case, start_worker: Start, log: Path) -> None:
     """kill -9 of the worker in mid-analysis: another one takes the study over and it is recorded exactly once."""
-    first = start_worker("60")
+    first = start_worker("held")
     wait_for(lambda: log.read_text() == "start\n")
     first.kill()
     first.wait()
@@ -86,14 +86,16 @@ def test_a_worker_killed_in_mid_analysis_loses_nothing(settled: Case, start_work
 
 def test_a_worker_that_comes_back_late_is_not_believed(settled: Case, start_worker: Start, log: Path) -> None:
     """A worker that was only frozen, given up and then woken, ends its analysis, and its answer is refused."""
-    first = start_worker("3")
+    first = start_worker("held")
     wait_for(lambda: log.read_text() == "start\n")
     first.send_signal(signal.SIGSTOP)
     start_worker("0.1")
     wait_for(lambda: state_of(settled) is CaseState.AWAITING_REVIEW)
+    log.with_suffix(".go").touch()
     first.send_signal(signal.SIGCONT)
     wait_for(lambda: log.read_text().split().count("end") == 2)
-    time.sleep(0.5)
+    first.terminate()
+    first.wait(PATIENCE)  # it ends when what it has in hand is done
     assert AnalysisRecord.objects.count() == 1
 
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from pynetdicom.dimse_messages import N_ACTION_RSP
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from tests.support.peers import peer
+from tests.support.ports import free_port
 from vfx_finder.dicom.sop_classes import sop_class_of
 from vfx_finder.dicom.turns import take_turns
 from vfx_finder.domain.delivered import Kind
 
 LOOPBACK = "127.0.0.1"
 TITLE = "ARCHIVE"
+FOR_EVER_S = 300
+"""Far more than the patience with any peer that is meant to hang: what takes longer had no limit."""
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Archive:
     def on_store(self, event: evt.Event) -> int:
         time.sleep(self.slow_s)
         if len(self.stored) >= self.hold_after:
-            self.gate.wait(60)
+            self.gate.wait(600)
         request = event.request
         if request.AffectedSOPInstanceUID in self.hang_up_on:
             event.assoc.abort()
@@ -70,12 +73,13 @@ class Archive:
     def _report(self, association, asked: Dataset) -> None:
         # While pynetdicom still serves the request, two threads would read the same association.
         take_turns(association)
-        association.send_n_event_report(
-            report_of(asked, failing=self.commits == "no"),
-            2 if self.commits == "no" else 1,
-            StorageCommitmentPushModel,
-            "1.2.840.10008.1.20.1.1",
-        )
+        with suppress(RuntimeError):  # who asked has hung up meanwhile, and asks again
+            association.send_n_event_report(
+                report_of(asked, failing=self.commits == "no"),
+                2 if self.commits == "no" else 1,
+                StorageCommitmentPushModel,
+                "1.2.840.10008.1.20.1.1",
+            )
 
 
 def report_of(asked: Dataset, *, failing: bool = False) -> Dataset:
@@ -123,6 +127,7 @@ def archive(
     try:
         yield here
     finally:
+        here.gate.set()
         entity.shutdown()
 
 
@@ -138,7 +143,7 @@ def dcmtk_archive(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 @contextmanager
@@ -148,7 +153,7 @@ def silent_peer() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def wait_for(what: Callable[[], bool], patience_s: float = 60.0) -> None:
+def wait_for(what: Callable[[], bool], patience_s: float = 300.0) -> None:
     """Until it is so; fail where that takes too long."""
     until = time.monotonic() + patience_s
     while not what():
@@ -156,14 +161,8 @@ def wait_for(what: Callable[[], bool], patience_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has at this moment."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def _await_port(port: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while True:
         try:
             socket.create_connection((LOOPBACK, port), timeout=1).close()

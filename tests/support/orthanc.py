@@ -11,7 +11,6 @@ machine gets an answer. Associations go by loopback.
 
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,13 +22,14 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from tests.support.peers import peer
+from tests.support.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 TITLE = "ORTHANC"
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 # Without it Orthanc waits 40 ms for each image (Nagle's algorithm against delayed acknowledgements).
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
-START_S = 60
+START_S = 180
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Orthanc:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.ask(f"/dicom-web/servers/{name}", "PUT", {"Url": url, "HttpHeaders": headers, **more})
 
-    def done(self, job: str, within_s: float = 120) -> dict[str, Any]:
+    def done(self, job: str, within_s: float = 300) -> dict[str, Any]:
         """One of its jobs, when it has ended."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
@@ -106,7 +106,7 @@ def orthanc(folder: Path, **config: object) -> Iterator[Orthanc]:
     program = peer("Orthanc")
     home = folder / "orthanc"
     home.mkdir(parents=True)
-    here = Orthanc(_free_port(), _free_port(), home)
+    here = Orthanc(free_port(), free_port(), home)
     configuration = home / "orthanc.json"
     configuration.write_text(json.dumps(_configuration(here) | config))
     with (home / "log").open("wb") as log:
@@ -119,7 +119,7 @@ def orthanc(folder: Path, **config: object) -> Iterator[Orthanc]:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -159,9 +159,3 @@ def _await(here: Orthanc, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise RuntimeError("Orthanc did not start: " + (here.folder / "log").read_text(errors="replace")[-2000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

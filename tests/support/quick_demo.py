@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.synthesis import demo as synthesis
 from tests.support import dicom
+from tests.support.ports import free_port
 from vfx_finder.cli import _system
 from vfx_finder.cli.demo import demo
 
@@ -33,6 +34,7 @@ def main(log: Path) -> None:
         return made_up if name == "work" else real(name)
 
     _system._command = command
+    _system.free_ports = lambda count: [free_port() for _ in range(count)]
     synthesis.write_demo_studies = six_tiny_studies  # type: ignore[assignment]
     demo(exit_when_ready=True)
 

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,7 +16,7 @@ from vfx_finder.interop.hl7 import read
 from vfx_finder.interop.mllp import Stream, framed
 
 LOOPBACK = "127.0.0.1"
-SOON = Patience(connect_s=2.0, answer_s=1.0)
+SOON = Patience(connect_s=20.0, answer_s=1.0)
 """For receivers that are meant to stay silent."""
 UNHURRIED = Patience(connect_s=20.0, answer_s=60.0)
 """For those that answer, on a machine that may be busy."""
@@ -30,9 +30,11 @@ def receiver(temper: Temper, patience: Patience = UNHURRIED) -> Iterator[MllpPee
     with socket.create_server((LOOPBACK, 0)) as server:
         thread = threading.Thread(target=_take, args=(server, temper), daemon=True)
         thread.start()
-        yield MllpPeer(LOOPBACK, server.getsockname()[1], patience=patience)
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(60)
+        try:
+            yield MllpPeer(LOOPBACK, server.getsockname()[1], patience=patience)
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(60)
 
 
 def _take(server: socket.socket, temper: Temper) -> None:
@@ -41,7 +43,7 @@ def _take(server: socket.socket, temper: Temper) -> None:
             line, _ = server.accept()
         except OSError:  # it was shut down
             return
-        with line:
+        with line, suppress(OSError):  # who called may have hung up by now
             stream = Stream()
             while piece := line.recv(4096):
                 for message in stream.feed(piece):

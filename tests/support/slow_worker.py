@@ -1,7 +1,7 @@
 """A real worker with a slow, made-up analysis, as a process that a test can kill.
 
 Run as `python -m tests.support.slow_worker LOG SECONDS`: every analysis appends "start" to LOG, sleeps, appends "end".
-With SECONDS "crash" the process kills itself in mid-analysis.
+With SECONDS "crash" the process kills itself in mid-analysis, with "held" it analyses until LOG.go exists.
 """
 
 import os
@@ -29,11 +29,19 @@ def main(log: Path, seconds: str) -> None:
         say("start")
         if seconds == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(float(seconds))
+        if seconds == "held":
+            _await(log.with_suffix(".go"))
+        else:
+            time.sleep(float(seconds))
         say("end")
         return spines.analysis({Level.L1: 2})
 
     work(settings, analyse)
+
+
+def _await(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import psycopg
 
 from dicom_listener import emulator
 from tests.support import dicom
+from tests.support.ports import free_port
 from vfx_finder import embedded_postgres
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry
 from vfx_finder.spool import Spool
@@ -147,6 +148,7 @@ def soak(folder: Path, load: Load) -> Outcome:
     """Run the system under this load, killing its parts in turn, until everything is sent and analysed."""
     outcome = Outcome()
     with _running(folder, load) as system:
+        _await_all(system)
         began = time.monotonic()
         stop = threading.Event()
         killer = threading.Thread(target=_kill_in_turn, args=(system, stop, outcome))
@@ -166,8 +168,7 @@ def soak(folder: Path, load: Load) -> Outcome:
 
 @contextmanager
 def _running(folder: Path, load: Load) -> Iterator[System]:
-    with socket.create_server((HOST, 0)) as unused:
-        system = System(folder, load, unused.getsockname()[1])
+    system = System(folder, load, free_port())
     with embedded_postgres.running(folder / "postgres"):
         migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
         subprocess.run(migrate, env=system._environment(), cwd=ROOT, check=True)
@@ -178,6 +179,14 @@ def _running(folder: Path, load: Load) -> Iterator[System]:
         finally:
             for process in system.processes.values():
                 _kill_group(process)
+
+
+def _await_all(system: System) -> None:
+    """Until all three do their work: what is sent before any of them can be killed proves nothing."""
+    until = time.monotonic() + system.load.patience
+    while not system.is_up and time.monotonic() < until:
+        system.revive()
+        time.sleep(0.2)
 
 
 def _kill_in_turn(system: System, stop: threading.Event, outcome: Outcome) -> None:
@@ -256,4 +265,4 @@ def _judge(system: System, outcome: Outcome) -> None:
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(120)

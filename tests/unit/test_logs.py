@@ -35,7 +35,7 @@ def logged(tmp_path: Path, log_format: str) -> list[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("VFX_", "DJANGO_"))}
     environment |= {"VFX_DATA_DIR": str(tmp_path), "VFX_LOG_LEVEL": "DEBUG", "VFX_LOG_FORMAT": log_format}
     command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=True)
     return done.stderr.splitlines()
 
 

@@ -33,7 +33,7 @@ def running(reactor: Reactor) -> Iterator[Reactor]:
     finally:
         reactor.over = True
         reactor.turns.set()
-        reactor.join(10)
+        reactor.join(60)
 
 
 @pytest.mark.parametrize("slowly", [0.0, 0.0005, 0.02])
@@ -62,7 +62,7 @@ def test_nobody_waits_for_a_thread_that_is_dead():
     reactor = Reactor()
     reactor.start()
     reactor.over = True
-    reactor.join(10)
+    reactor.join(60)
     with pytest.raises(AssociationEnded):
         reactor.turns.clear()
 
@@ -103,7 +103,7 @@ def test_the_thread_itself_may_ask_something():
             asked.set()
 
     with running(Asking()):
-        assert asked.wait(30)
+        assert asked.wait(120)
 
 
 def test_waiting_may_have_a_limit():

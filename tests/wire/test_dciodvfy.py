@@ -42,7 +42,7 @@ def keep(one: Made, folder: Path, number: int) -> tuple[Kind, Path]:
 def said(program: str, *arguments: object) -> str:
     """What a peer program says, on either stream."""
     done = subprocess.run(
-        [peer(program), *map(str, arguments)], capture_output=True, timeout=60, check=False
+        [peer(program), *map(str, arguments)], capture_output=True, timeout=600, check=False
     )  # fmt: skip
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 

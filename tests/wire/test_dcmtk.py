@@ -27,7 +27,7 @@ def run(
     files = [argument for argument in arguments if argument not in options]
     command = [peer(program), *titles, *options, LOOPBACK, str(ear.port), *files]
     return subprocess.run(
-        [str(word) for word in command], env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+        [str(word) for word in command], env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False
     )
 
 

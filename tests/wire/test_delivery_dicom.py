@@ -12,7 +12,8 @@ import pytest
 from pipelines.steps import send
 from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.line import Patience
-from tests.support.archives import Archive, archive, dcmtk_archive, free_port, silent_peer
+from tests.support.archives import FOR_EVER_S, Archive, archive, dcmtk_archive, silent_peer
+from tests.support.ports import free_port
 from tests.support.small_results import result
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.dicom.sop_classes import sop_class_of
@@ -126,7 +127,7 @@ def test_a_peer_that_says_nothing_is_left_in_time() -> None:
     began = time.monotonic()
     with silent_peer() as port, pytest.raises(PeerAway, match="did not answer the request"):
         send.store(at(port, QUICK), [result()])
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < FOR_EVER_S
 
 
 def test_an_archive_that_never_answers_a_store_is_left_in_time(pacs: Archive) -> None:
@@ -134,7 +135,7 @@ def test_an_archive_that_never_answers_a_store_is_left_in_time(pacs: Archive) ->
     began = time.monotonic()
     (answer,) = send.store(at(pacs.port, HASTY), [result()])
     assert (answer.status, answer.accepted, answer.hopeless) == (None, False, False)
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < FOR_EVER_S
 
 
 def test_a_peer_that_stops_reading_in_mid_object_is_cut_off(pacs: Archive) -> None:
@@ -142,7 +143,7 @@ def test_a_peer_that_stops_reading_in_mid_object_is_cut_off(pacs: Archive) -> No
     with StuckProxy(pacs.port, after=300_000) as port:
         began = time.monotonic()
         answers = send.store(at(port, HASTY), [result(pixels=6000)])
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < FOR_EVER_S
     assert [one.accepted for one in answers] == [False]
 
 
@@ -197,6 +198,7 @@ class StuckProxy:
         return int(self.server.getsockname()[1])
 
     def __exit__(self, *_: object) -> None:
+        self.server.shutdown(socket.SHUT_RDWR)  # wakes up who waits for connections
         self.server.close()
         for line in self.lines:
             line.close()

@@ -14,6 +14,7 @@ from tests.support import hl7 as said
 from tests.support import intake as given
 from tests.support import outbox, spines
 from tests.support.archives import wait_for
+from tests.support.ports import free_port
 from tests.support.receivers import NOW, UNHURRIED, answering, fhir_server, receiver, responses
 from vfx_finder.actions import analysis, delivery, hospital, intake
 from vfx_finder.config import Settings
@@ -113,9 +114,7 @@ def test_a_message_whose_content_is_refused_is_a_dead_letter_at_once_and_can_be_
 
 
 def test_an_engine_that_is_away_gets_it_later(post):
-    with receiver(answering(Code.ACCEPT)) as peer:
-        port = peer.port
-    there = engine(port)
+    there = engine(free_port())
     outbox.signed()
     assert serve(post, there) is DeliveryState.WAITING
     assert "cannot be reached" in Destination.objects.get().last_answer

@@ -20,8 +20,9 @@ from pipelines.steps.dicom_peer import Peer
 from pipelines.steps.web_peer import WebPeer
 from tests.support import intake as given
 from tests.support import outbox, results
-from tests.support.archives import TITLE, free_port, wait_for
+from tests.support.archives import TITLE, wait_for
 from tests.support.orthanc import Orthanc, orthanc
+from tests.support.ports import free_port
 from tests.support.small_results import Result, result
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.actions.keeping import Keeper
@@ -91,7 +92,7 @@ def test_orthanc_takes_responsibility_by_an_association_of_its_own(pacs: Orthanc
     with listening(("127.0.0.1", 0), keeper, around=Around(handlers=handlers)) as ear:
         pacs.knows("vfx", OURS, ear.port)
         assert send.ask_commitment(at(pacs), "2.25.77", asked, linger_s=0.1) is None
-        assert came.wait(30)
+        assert came.wait(300)
     (proof,) = heard
     assert proof.TransactionUID == "2.25.77"
     assert proof.committed == {one.SOPInstanceUID for one in stored}
@@ -154,9 +155,9 @@ def test_a_signed_study_lies_in_the_archive_and_is_proven(
         outbox.destination("Orthanc", pacs.dicom_port, AETitle=pacs.AETitle, kinds=kinds, before_sign_off=True)
         case = outbox.received(results.study(tmp_path / "study"), spool)
         analysis.record(case, 1, results.analysed(), given.later(90))
-        wait_for(lambda: all_proven(Stage.PRELIMINARY), patience_s=120)
+        wait_for(lambda: all_proven(Stage.PRELIMINARY), patience_s=600)
         review.sign(case, replace(results.signed(), signed_by=reader.name), reader, given.later(120))
-        wait_for(lambda: all_proven(Stage.FINAL), patience_s=120)
+        wait_for(lambda: all_proven(Stage.FINAL), patience_s=600)
 
     files = pacs.files()
     rows = DeliveredObject.objects.all()

@@ -16,7 +16,8 @@ from pipelines.deliveries import Post
 from pipelines.outgoing import Station
 from pipelines.steps.line import Patience
 from tests.support import outbox
-from tests.support.archives import archive, free_port, silent_peer, wait_for
+from tests.support.archives import archive, silent_peer, wait_for
+from tests.support.ports import free_port
 from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.domain.delivery import DeliveryState
 from vfx_finder.domain.sender import AcceptList, Sender

@@ -8,6 +8,7 @@ from collections import namedtuple
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.ports import free_port
 from vfx_finder import cli
 from vfx_finder.cli import _diagnosis
 from vfx_finder.cli import _edge_diagnosis as edge
@@ -69,9 +70,7 @@ def test_a_filling_disk_is_seen_in_time(settings, monkeypatch, free, verdict):
 
 def test_a_given_database_must_answer(settings):
     """A server that was named and is silent is a failure, and its password is not repeated."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    answer = _diagnosis.database(settings(database_url=f"postgresql://u:secret@127.0.0.1:{port}/vfx"))
+    answer = _diagnosis.database(settings(database_url=f"postgresql://u:secret@127.0.0.1:{free_port()}/vfx"))
     assert answer.verdict is Verdict.FAILURE
     assert "secret" not in answer.found + answer.advice
 

@@ -140,11 +140,11 @@ def test_a_sender_that_crawls_is_cut_off(open_ear, book: Book):
     piece = (len(command) + 2).to_bytes(4, "big") + b"\x01\x01" + command  # a command set that never ends
     unit = b"\x04\x00" + len(piece).to_bytes(4, "big") + piece
     with (
-        open_ear(Door(patience_s=2), around=Around(refusals=book.refusals)) as ear,
+        open_ear(Door(patience_s=5), around=Around(refusals=book.refusals)) as ear,
         associated(ear.address(), CT) as link,
     ):
         with suppress(OSError, AttributeError):  # the connection is gone a moment before the association knows
-            for _ in range(100):
+            for _ in range(600):
                 if not link.is_established:
                     break
                 link.dul.socket.socket.sendall(unit)

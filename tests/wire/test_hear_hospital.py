@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import hl7 as said
-from tests.support.archives import free_port, wait_for
+from tests.support.archives import wait_for
+from tests.support.ports import free_port
 from tests.wire.conftest import LOOPBACK
 from vfx_finder.interop.acknowledgement import answer_in
 from vfx_finder.interop.mllp import Stream, framed
@@ -46,11 +47,11 @@ def listener(port: int, data_dir: Path, database_url: str) -> Iterator["subproce
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(120)
 
 
 def tell(port: int, message: bytes, control_id: str) -> str:
-    with socket.create_connection((LOOPBACK, port), timeout=20) as line:
+    with socket.create_connection((LOOPBACK, port), timeout=120) as line:
         line.sendall(framed(message))
         stream = Stream()
         while piece := line.recv(4096):
@@ -69,13 +70,13 @@ def test_what_was_acknowledged_is_there_after_a_kill_and_no_log_names_a_patient(
         assert tell(port, said.merge("P100200^^^HOSP", "P100300^^^HOSP"), "C1") == "AA"
         wait_for(lambda: Heartbeat.objects.filter(process="hospital-listener").exists())
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(120)
     assert PatientChange.objects.count() == 1
     with listener(port, tmp_path, database_url) as process:
         assert tell(port, said.merge("P100200^^^HOSP", "P100300^^^HOSP"), "C1") == "AA"
         assert tell(port, said.message("ADT^A31", said.pid("9" * 300, name="Jemima^Puddleduck")), "C1") == "AE"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert (PatientChange.objects.count(), HospitalMessage.objects.count()) == (1, 2)
     log = (tmp_path / "log").read_text()
     assert "message-heard" in log

@@ -1,7 +1,6 @@
 """Orthanc, the archive that half the world tries first: it sends here by C-STORE and STOW-RS, and asks for proof."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from dicom_listener.server import Around, listening
 from tests.support import dicom
 from tests.support.intake import NOW
 from tests.support.orthanc import LOOPBACK, Orthanc, orthanc
+from tests.support.ports import free_port
 from tests.wire.conftest import Ear, eventually
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.keeping import Keeper
@@ -92,7 +92,7 @@ def ear_with_ledger(spool: Spool) -> Iterator[int]:
 
 def report_on(archive: Orthanc, path: str) -> dict[str, Any]:
     """What Orthanc has heard about this transaction, when it is no longer pending."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         report: dict[str, Any] = archive.ask(path)
         if report["Status"] != "Pending":
@@ -122,9 +122,7 @@ def test_orthanc_is_told_what_is_committed_here(archive: Orthanc, committed_db: 
 @contextmanager
 def pages(home: Path, database_url: str) -> Iterator[str]:
     """The web process as it runs in an installation; its address."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "VFX_DATA_DIR": str(home),
         "VFX_DATABASE_URL": database_url,
@@ -140,11 +138,11 @@ def pages(home: Path, database_url: str) -> Iterator[str]:
             yield f"http://{LOOPBACK}:{port}"
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def await_health(address: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:
             urlopen(f"{address}/health", timeout=10).close()

@@ -278,7 +278,7 @@ with retrieving(asker_of(settings, Spool(settings.spool_dir))):
 """
 
 
-def until(ready: Callable[[], bool], within_s: float = 120) -> None:
+def until(ready: Callable[[], bool], within_s: float = 300) -> None:
     end = time.monotonic() + within_s
     while not ready():
         assert time.monotonic() < end, "it did not come about in time"
@@ -302,7 +302,7 @@ def test_an_asker_killed_in_mid_sweep_is_followed_by_another_and_nothing_is_lost
             until(enough)
         finally:
             asker.kill()
-            asker.wait(10)
+            asker.wait(120)
     assert set(states(sweep).values()) == {"received"}
     assert StoredInstance.objects.count() == 2 * len(NAME_OF)
     opened = Case.objects.values_list("StudyInstanceUID", flat=True)

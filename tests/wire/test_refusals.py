@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 
 import pytest
 from pydicom import uid
@@ -13,6 +12,7 @@ from dicom_listener.associations import Door
 from dicom_listener.emulator import associated
 from dicom_listener.server import listening
 from tests.support import dicom
+from tests.support.ports import free_port
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear, eventually
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.errors import Broken, NotAllowed, Retry
@@ -71,7 +71,7 @@ def test_an_echo_is_answered_while_another_association_is_stuck(open_ear):
 
     def receive(_instance):
         stuck.set()
-        free.wait(120)
+        free.wait(600)
 
     with open_ear(receive=receive) as ear, socket.create_connection((LOOPBACK, ear.port)) as half_open:
         half_open.sendall(b"\x01\x00\x00\x00\x01\x00")
@@ -79,9 +79,8 @@ def test_an_echo_is_answered_while_another_association_is_stuck(open_ear):
         sender.start()
         try:
             assert stuck.wait(60)
-            began = time.monotonic()
             assert ear.echoes()
-            assert time.monotonic() - began < 30
+            assert sender.is_alive(), "it is stuck no longer, so nothing was shown"
         finally:
             free.set()
             sender.join()
@@ -119,10 +118,8 @@ def test_a_taken_port_is_one_clear_error(ear: Ear, open_ear):
 
 def test_nobody_there():
     """The emulated modality names a dead peer instead of hanging."""
-    with socket.create_server((LOOPBACK, 0)) as unused:
-        port = unused.getsockname()[1]
     with pytest.raises(Retry):
-        emulator.send([dicom.ct_slice()], LOOPBACK, port, "CT_SCANNER", "VFXFINDER")
+        emulator.send([dicom.ct_slice()], LOOPBACK, free_port(), "CT_SCANNER", "VFXFINDER")
 
 
 def test_no_log_line_names_a_patient_or_an_image(ear: Ear, capfd: pytest.CaptureFixture[str]):
@@ -144,5 +141,5 @@ def test_no_log_line_names_a_patient_or_an_image(ear: Ear, capfd: pytest.Capture
 def _echoes(ear: Ear) -> bool:
     try:
         return ear.echoes()
-    except NotAllowed:
+    except (NotAllowed, Retry):
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = {"studies": 24, "instances": 6, "seconds": 12, "kill-every": 6, "settle-seconds": 3, "patience": 150}
+SHORT = {"studies": 24, "instances": 6, "seconds": 12, "kill-every": 6, "settle-seconds": 3, "patience": 600}
 
 
 @pytest.mark.slow
@@ -18,6 +18,6 @@ def test_nothing_acknowledged_is_lost_however_often_something_is_killed():
     """
     options = [word for name, value in SHORT.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "benchmarks.soak", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "'listener': " in done.stdout, "nothing was killed"

@@ -83,14 +83,19 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def secured(authority: Authority, tmp_path: Path, open_ear) -> Iterator[Secured]:
+def door() -> Door:
+    return Door()
+
+
+@pytest.fixture
+def secured(authority: Authority, tmp_path: Path, open_ear, door: Door) -> Iterator[Secured]:
     server = authority.issue("listener")
     files = TlsFiles(tmp_path / "server.pem", tmp_path / "server.key", authority.certificate)
     shutil.copy(server.certificate, files.certificate)
     shutil.copy(server.key, files.key)
     book = Book()
     around = Around(refusals=book.refusals, secure=Tls(files).context)
-    with open_ear(Door(handshake_s=6), around=around) as ear:
+    with open_ear(door, around=around) as ear:
         yield Secured(ear, files, authority, book)
 
 
@@ -126,13 +131,14 @@ def test_an_expired_client_certificate_is_refused_by_name(secured: Secured):
     assert secured.echoes(secured.authority.issue("new"))
 
 
+@pytest.mark.parametrize("door", [Door(handshake_s=5)], ids=["an impatient door"])
 def test_a_client_that_never_finishes_its_handshake_holds_up_nobody(secured: Secured):
     """The handshake has its own thread and its own end."""
     papers = secured.authority.issue("ct")
     with socket.create_connection((LOOPBACK, secured.ear.port)) as silent:
-        assert secured.echoes(papers)
+        assert eventually(lambda: secured.echoes(papers))
         assert is_cut_off(silent)
-    assert eventually(lambda: secured.book.count(Refused.TLS) == 1)
+    assert eventually(lambda: secured.book.count(Refused.TLS) >= 1)
 
 
 def test_a_new_certificate_counts_for_the_next_caller(secured: Secured):
