@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "vfx_finder.web.middleware.PlainText",
     "vfx_finder.web.middleware.Doors",
     "vfx_finder.web.middleware.Errors",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -149,6 +149,16 @@ def test_a_settled_study_that_lost_its_job_is_found_and_asked_for_again() -> Non
     assert len(jobs()) == 2
 
 
+def test_a_study_that_has_its_job_by_now_is_not_said_to_be_revived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It settled, or another process asked, between the look at the jobs and the look at the studies."""
+    receive(given.instance())
+    intake.settle_due(given.later(60))
+    monkeypatch.setattr(intake.queries, "stranded", lambda: list(Case.objects.all()))
+    assert intake.revive_stranded(given.later(70)) == 0
+    assert len(jobs()) == 1
+    assert not AuditEvent.objects.filter(verb="revived").exists()
+
+
 def test_a_file_whose_listener_died_before_the_row_is_swept_up(tmp_path) -> None:
     spool = Spool(tmp_path / "spool")
     slice_one = dicom.ct_series()[0]

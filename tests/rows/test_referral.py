@@ -1,8 +1,10 @@
 """The nurse's moves on the rows."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from tests.support import intake as given
 from tests.support.reviews import confirmed
@@ -24,6 +26,15 @@ PATHWAY = list(ReferralState)[1:7]
 def new(analysed: Callable[..., int], sign: Callable[..., object]) -> Referral:
     sign(analysed({Level.L1: 2}), confirmed(Level.L1, 2))
     return Referral.objects.get()
+
+
+def test_the_clock_starts_on_the_day_that_it_is_in_the_hospital(
+    analysed: Callable[..., int], sign: Callable[..., object]
+) -> None:
+    """Signed in the evening: by UTC it is the next day already."""
+    with timezone.override("Pacific/Pago_Pago"):
+        sign(analysed({Level.L1: 2}), confirmed(Level.L1, 2))
+    assert Referral.objects.get().diagnosed_on == given.NOW.date() - timedelta(days=1)
 
 
 def test_the_whole_pathway_leaves_one_audit_row_a_step(new: Referral, nurse: Actor) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from tests.support import intake as given
 from vfx_finder.actions import asking, intake, retrieval, routing
@@ -216,6 +217,16 @@ def test_a_rule_that_is_certain_keeps_a_study_from_being_asked_for(archive, swee
 def test_a_sweep_that_cannot_be_meant_is_refused(archive, sweep, operator: Actor, days: tuple[date, date]) -> None:
     with pytest.raises(WrongState):
         retrieval.start_sweep(archive.pk, days, operator, given.NOW)
+
+
+def test_a_sweep_goes_as_far_as_today_in_the_hospital(archive: Archive, operator: Actor) -> None:
+    """West of Greenwich it is still yesterday, east of it tomorrow already."""
+    today = given.NOW.date()
+    with timezone.override("Pacific/Pago_Pago"), pytest.raises(WrongState):
+        retrieval.start_sweep(archive.pk, (today, today), operator, given.NOW)
+    tomorrow = today + timedelta(days=1)
+    with timezone.override("Pacific/Kiritimati"):
+        retrieval.start_sweep(archive.pk, (tomorrow, tomorrow), operator, given.later(3 * 3600))
 
 
 def test_who_may_ask(archive: Archive, radiologist: Actor) -> None:

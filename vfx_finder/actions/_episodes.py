@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.referral import NOTHING_KNOWN, Circumstances, Hold, Route, Tier, is_new, tier
@@ -79,7 +80,7 @@ def _open(signed: SignedReview, reached: ReviewOutcome, arrival: Arrival, act: A
         age=arrival.age,
         tier=tier(reached, arrival.known),
         hold=arrival.hold or "",
-        diagnosed_on=act.now.date(),
+        diagnosed_on=timezone.localdate(act.now),
         opened_at=act.now,
         moved_at=act.now,
         **_burden(reached),

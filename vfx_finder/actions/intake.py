@@ -101,12 +101,19 @@ def sweep_orphans(spool: Spool, before: datetime, now: datetime, settle_seconds:
 def revive_stranded(now: datetime) -> int:
     """Ask again for the analysis of every settled study that has no job any more; returns how many."""
     act = Act(Actor.process("sweeper"), now)
-    stranded = queries.stranded()
-    for case in stranded:
-        with transaction.atomic():
-            tell(act, "revived", case, {"generation": case.generation})
-            ask_for_analysis(case)
-    return len(stranded)
+    return sum(_revive(case.pk, act) for case in queries.stranded())
+
+
+@transaction.atomic
+def _revive(case_id: int, act: Act) -> bool:
+    """Looked at again with the row in hand: it may have settled a moment ago, or another process was faster."""
+    here = Case.objects.select_for_update(skip_locked=True).filter(pk=case_id, state=CaseState.SETTLED)
+    case = here.first()
+    if case is None or queries.is_asked_for(case):
+        return False
+    tell(act, "revived", case, {"generation": case.generation})
+    ask_for_analysis(case)
+    return True
 
 
 def _receipt(instance: Instance, fresh: set[str], signed: frozenset[str]) -> Receipt:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from vfx_finder.actions._trail import Act, note
 from vfx_finder.domain.actor import Actor
@@ -69,7 +70,7 @@ def start_sweep(
     """
     _must(actor)
     first, last = days
-    if not first <= last <= now.date() or (last - first).days >= LONGEST_DAYS:
+    if not first <= last <= timezone.localdate(now) or (last - first).days >= LONGEST_DAYS:
         raise WrongState("A sweep goes from a day to a later one, not into the future, over ten years at most.")
     with transaction.atomic():
         archive = _archive(archive_id)

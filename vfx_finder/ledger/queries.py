@@ -233,8 +233,7 @@ def known_paths(paths: Iterable[str]) -> frozenset[str]:
 
 def stranded() -> list[Case]:
     """Settled studies whose analysis nobody is going to do: no job for their generation waits or runs."""
-    jobs = ProcrastinateJob.objects.filter(status__in=WAITING_JOBS, task_name="analyse")
-    wanted = {(args["case_id"], args["generation"]) for args in jobs.values_list("args", flat=True)}
+    wanted = {(args["case_id"], args["generation"]) for args in _open_analyses().values_list("args", flat=True)}
     settled = Case.objects.filter(state=CaseState.SETTLED)
     return [case for case in settled if (case.pk, case.generation) not in wanted]
 
@@ -244,6 +243,15 @@ def operating_point() -> OperatingPoint | None:
     newest = AnalysisRecord.objects.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
     found = list(newest[:1])
     return operating_point_of({"operating_point": found[0]}) if found else None
+def is_asked_for(case: Case) -> bool:
+    """Whether a job for this generation of the study waits or runs."""
+    return _open_analyses().filter(args__case_id=case.pk, args__generation=case.generation).exists()
+
+
+def _open_analyses() -> QuerySet[ProcrastinateJob]:
+    return ProcrastinateJob.objects.filter(status__in=WAITING_JOBS, task_name="analyse")
+
+
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.guidance import PROBABILITY_WORDS
 from vfx_finder.domain.review import Review
 from vfx_finder.domain.study import Modality
+from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_name
 from vfx_finder.ledger import queries
 from vfx_finder.ledger.films import suspected_on_films
@@ -101,10 +102,10 @@ def _findings(file: queries.StudyFile) -> tuple[drafts.Finding, ...]:
 
 def _analysis_on_screen(request: HttpRequest) -> int:
     """The analysis that the page showed; a form without one signs nothing."""
-    sent = request.POST.get("analysis", "")
-    if not sent.isdecimal():
+    sent = whole_number(request.POST.get("analysis", ""))
+    if sent is None:
         raise WrongState("The page did not say which analysis it showed.")
-    return int(sent)
+    return sent
 
 
 def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: int = 200) -> HttpResponse:

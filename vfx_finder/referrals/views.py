@@ -11,6 +11,7 @@ from vfx_finder.actions import referral as pathway
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.referral import CloseReason, NotForFlsReason
+from vfx_finder.domain.written import whole_number
 from vfx_finder.ledger import hospital, queries
 from vfx_finder.ledger.first_contact import latest_row
 from vfx_finder.referrals.first_contact import contact_from_form, shown_contact
@@ -81,10 +82,10 @@ def note(request: HttpRequest, referral_id: int) -> HttpResponse:
 @require_POST
 def age(request: HttpRequest, referral_id: int) -> HttpResponse:
     """Answer the age that was asked for."""
-    years = request.POST.get("age", "").strip()
-    if not years.isdecimal() or int(years) > pathway.OLDEST:
+    years = whole_number(request.POST.get("age", ""))
+    if years is None or years > pathway.OLDEST:
         return _back(request, referral_id, "Give the age in whole years.", "bad")
-    referral = pathway.answer_age(referral_id, int(years), _actor(request), timezone.now())
+    referral = pathway.answer_age(referral_id, years, _actor(request), timezone.now())
     return _back(request, referral_id, f"Age kept. {STATE[ReferralState(referral.state)]}.")
 
 

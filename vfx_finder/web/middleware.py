@@ -7,10 +7,12 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from vfx_finder.domain.errors import NotAllowed, Retry, VfxError, WrongState
 from vfx_finder.domain.roles import Role, may
@@ -20,6 +22,15 @@ from vfx_finder.web.doors import DOORS, OPEN_TO_ALL, OPEN_TO_EVERY_ROLE, OPEN_TO
 Answer = Callable[[HttpRequest], HttpResponse]
 CORRELATION_HEADER = "X-Request-ID"
 
+COLLISIONS = (DeadlockDetected, SerializationFailure)
+"""Two transactions that wanted the same rows at the same moment: PostgreSQL ends one, whole."""
+
+_PAGES: tuple[tuple[type[Exception], Callable[[HttpRequest, Exception], HttpResponse]], ...] = (
+    (NotAllowed, lambda request, _: problems.not_allowed(request)),
+    (WrongState, lambda request, error: problems.wrong_state(request, str(error))),
+    (Retry, lambda request, _: problems.try_again(request)),
+    (ObjectDoesNotExist, lambda request, _: problems.not_found(request)),
+)
 _GIVEN_ID = re.compile(r"^[0-9a-zA-Z-]{8,64}$")
 _log = structlog.get_logger("web")
 
@@ -60,6 +71,19 @@ class Doors:
         return problems.not_allowed(request)
 
 
+class PlainText:
+    """Nobody types a NUL, and PostgreSQL keeps none: a request that brings one in its words is malformed."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        said = [*request.GET.lists(), *request.POST.lists()]
+        if any("\0" in words for name, several in said for words in (name, *several)):
+            return problems.malformed(request)
+        return self.answer(request)
+
+
 class Errors:
     """Turns an error this system knows how to name into its page: 403, 404, 409, 503, else logged and 500."""
 
@@ -70,19 +94,15 @@ class Errors:
         return self.answer(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The page for a `VfxError`; None leaves everything else to Django (404, 500)."""
-        if isinstance(error, NotAllowed):
-            return problems.not_allowed(request)
-        if isinstance(error, WrongState):
-            return problems.wrong_state(request, str(error))
-        if isinstance(error, Retry):
-            return problems.try_again(request)
-        if isinstance(error, ObjectDoesNotExist):
-            return problems.not_found(request)
-        if isinstance(error, VfxError):
+        """The page for a `VfxError` or a collision; None leaves everything else to Django (404, 500)."""
+        if isinstance(error, OperationalError) and isinstance(error.__cause__, COLLISIONS):
+            _log.warning("page-collided", kind=type(error.__cause__).__name__)
+            return problems.collided(request)
+        page = next((page for kind, page in _PAGES if isinstance(error, kind)), None)
+        if page is None and isinstance(error, VfxError):
             _log.error("page-failed", error=type(error).__name__)
             return problems.broken(request)
-        return None
+        return page(request, error) if page else None
 
 
 class NeverStored:

@@ -41,6 +41,28 @@ def wrong_state(request: HttpRequest, sentence: str) -> HttpResponse:
     )
 
 
+def collided(request: HttpRequest) -> HttpResponse:
+    """409: two people, or the worker, changed the same at the same moment, and this one gave way."""
+    return _page(
+        request,
+        HTTPStatus.CONFLICT,
+        "Somebody changed the same at this moment",
+        "Two changes met, and yours gave way. Nothing of it was kept.",
+        "Open the page again, see where it stands now, and try once more.",
+    )
+
+
+def malformed(request: HttpRequest) -> HttpResponse:
+    """400: characters that no form of this system sends."""
+    return _page(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        "This could not be read",
+        "What was sent holds characters that are no text. Nothing was changed.",
+        "Go back and type it anew.",
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django names it
     """404."""
     return _page(

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from vfx_finder.actions import routing as actions
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.routing import PATTERNS, Rule, Tried, Verdict, told
+from vfx_finder.domain.written import whole_number
 from vfx_finder.ledger import queries
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import RoutingRule
@@ -23,7 +24,6 @@ from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
 _PATTERNS = "Conditions have * for anything and ? for one character; capitals do not count, empty fits all."
 _IN_FORCE = "The rule is kept and in force; studies that settle from now on are put to it."
 _TO_BE_TRIED = "The rule is kept and not in force: try it on studies that were received, then put it in force."
-_MOST_DIGITS = 18
 
 
 @require_safe
@@ -102,9 +102,9 @@ def _to_trial() -> HttpResponse:
 def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Have a rule asked earlier or later."""
     _row(rule_id)
-    place = request.POST.get("place", "")
-    if place.isdecimal() and len(place) < 6:
-        actions.move_rule(rule_id, int(place), actor_of(request), timezone.now())
+    place = whole_number(request.POST.get("place", ""))
+    if place is not None:
+        actions.move_rule(rule_id, place, actor_of(request), timezone.now())
     return redirect("rules")
 
 
@@ -166,9 +166,9 @@ def _line(one: Tried, rule_id: int | None) -> dict[str, Any]:
 
 def _to_tried(request: HttpRequest) -> HttpResponse:
     """To the trial that was on the screen, or else the list."""
-    case_id = request.POST.get("case", "")
-    if case_id.isdecimal() and len(case_id) <= _MOST_DIGITS:
-        return redirect("rules-trial", int(case_id))
+    case_id = whole_number(request.POST.get("case", ""))
+    if case_id is not None:
+        return redirect("rules-trial", case_id)
     return redirect("rules")
 
 

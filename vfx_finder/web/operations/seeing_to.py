@@ -11,8 +11,7 @@ from django.views.decorators.http import require_POST
 from vfx_finder.actions import seeing_to
 from vfx_finder.domain.late import LateAnswer
 from vfx_finder.domain.roles import Permission, may
-
-_MOST_DIGITS = 18
+from vfx_finder.domain.written import whole_number
 
 
 @require_POST
@@ -68,10 +67,10 @@ def _moment(said: str) -> datetime:
 
 def _up_to(request: HttpRequest) -> int:
     """How far the page went that was on the screen."""
-    up_to = request.POST.get("up_to", "")
-    if not (up_to.isdecimal() and len(up_to) <= _MOST_DIGITS):
+    up_to = whole_number(request.POST.get("up_to", ""))
+    if up_to is None:
         raise Http404
-    return int(up_to)
+    return up_to
 
 
 def _back(request: HttpRequest, case_id: int) -> HttpResponseRedirect:

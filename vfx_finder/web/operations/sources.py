@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from vfx_finder.actions import senders as actions
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.sender import Refused, is_address
+from vfx_finder.domain.written import whole_number
 from vfx_finder.ledger import deliveries as outgoing
 from vfx_finder.ledger import operations
 from vfx_finder.ledger import sources as ledger
@@ -119,10 +120,10 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 def _known_of(request: HttpRequest) -> dict[str, Any]:
-    refusal = operations.refusal(_number(request.GET.get("refusal")))
+    refusal = operations.refusal(whole_number(request.GET.get("refusal", "")) or 0)
     if refusal is not None:
         return {"AETitle": refusal.calling, "host": refusal.host}
-    here = outgoing.destination(_number(request.GET.get("destination")))
+    here = outgoing.destination(whole_number(request.GET.get("destination", "")) or 0)
     if here is not None:
         host = here.host if is_address(here.host) else _refused_from(here.AETitle)
         return {"AETitle": here.AETitle, "host": host, "description": f"{here.name}: results go there"}
@@ -206,7 +207,3 @@ def _refusal_row(refusal: Refusal, every: list[Sender]) -> RefusalRow:
     may = refusal.reason in {Refused.UNKNOWN_SENDER, Refused.NOBODY_MAY} and bool(refusal.calling) and known is None
     changeable = known if refusal.reason in {Refused.WRONG_HOST, Refused.SWITCHED_OFF} else None
     return RefusalRow(refusal, told.words, told.to_do, may, changeable)
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else 0

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from vfx_finder.actions import intake, operations, routing, sending_later
 from vfx_finder.actions.operations import StillLeftOut
 from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
 from vfx_finder.ledger import deliveries, lacking, queries, retrieval, unseen
@@ -38,14 +39,13 @@ UNSENT: dict[CaseState, str] = {
 _SEARCHED = "operations-searched"
 _LONGEST = 128
 _ORDER = {"read": 0, "locate": 1, "measure": 2, "total": 9}
-_MOST_DIGITS = 9
 
 
 @require_safe
 def studies(request: HttpRequest) -> HttpResponse:
     """Every study received and where it is; ?state= shows one state alone, ?leaf= an older hundred."""
-    wanted, number = request.GET.get("state", ""), request.GET.get("leaf", "")
-    here = leaf(wanted, int(number) if number.isdecimal() and len(number) < _MOST_DIGITS else 1)
+    wanted = request.GET.get("state", "")
+    here = leaf(wanted, whole_number(request.GET.get("leaf", "")) or 1)
     words = {
         "rows": _rows(here.studies),
         "leaf": here,
@@ -121,10 +121,10 @@ def analyse_all_the_same(request: HttpRequest, case_id: int) -> HttpResponse:
 @require_POST
 def send(request: HttpRequest, case_id: int) -> HttpResponse:
     """Send the study's result to a destination that has not got it."""
-    wanted = request.POST.get("destination", "")
-    if not (wanted.isdecimal() and len(wanted) < _MOST_DIGITS):
+    wanted = whole_number(request.POST.get("destination", ""))
+    if wanted is None:
         raise Http404
-    delivery = sending_later.send_to(case_id, int(wanted), request.user.actor, timezone.now())  # type: ignore[union-attr]
+    delivery = sending_later.send_to(case_id, wanted, request.user.actor, timezone.now())  # type: ignore[union-attr]
     messages.success(request, f"The result goes to {delivery.destination.name}.", extra_tags="good")
     return redirect("operations-study", case_id)
 
