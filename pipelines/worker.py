@@ -7,9 +7,9 @@ over. Every answer names the generation of the study it is of, so a study is rec
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -56,6 +56,8 @@ class Hands:
     analyse: Analyse
     off_peak: Hours = WHOLE_DAY
     """When studies of the priority off-peak are analysed."""
+    at_work: set[int] = field(default_factory=set)
+    """The jobs in hand at this moment, by their numbers."""
 
 
 def work(settings: Settings, analyse: Analyse) -> None:
@@ -69,7 +71,7 @@ def work(settings: Settings, analyse: Analyse) -> None:
 async def _work(settings: Settings, hands: Hands) -> None:
     crew = crew_of(hands)
     async with crew.open_async():
-        relief = asyncio.create_task(_relieve_the_dead(crew, settings.stalled_seconds))
+        relief = asyncio.create_task(_relieve_the_dead(crew, hands, settings.stalled_seconds))
         try:
             await crew.run_worker_async(
                 queues=[ANALYSES],
@@ -93,9 +95,19 @@ def crew_of(hands: Hands) -> DjangoApp:
 
     @crew.task(name=ANALYSE, pass_context=True, retry=patience)
     def analyse(context: JobContext, case_id: int, generation: int) -> str:
-        return attempt(hands, case_id, generation, is_last=context.job.attempts >= MOST_ATTEMPTS - 1)
+        with _at_work(hands, cast(int, context.job.id)):
+            return attempt(hands, case_id, generation, is_last=context.job.attempts >= MOST_ATTEMPTS - 1)
 
     return crew
+
+
+@contextmanager
+def _at_work(hands: Hands, job_id: int) -> Iterator[None]:
+    hands.at_work.add(job_id)
+    try:
+        yield
+    finally:
+        hands.at_work.discard(job_id)
 
 
 def attempt(hands: Hands, case_id: int, generation: int, *, is_last: bool) -> str:
@@ -158,12 +170,13 @@ def _where(error: BaseException) -> str:
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 
 
-async def _relieve_the_dead(crew: DjangoApp, stalled_seconds: float) -> None:
+async def _relieve_the_dead(crew: DjangoApp, hands: Hands, stalled_seconds: float) -> None:
     """Give the jobs of workers without a heartbeat back to the queue, for ever."""
     while True:
         with suppress(ConnectorException):
             for job in await crew.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_seconds):
-                await _relieve(crew, job)
+                if job.id not in hands.at_work:  # our own heartbeat may be late, but we are not dead
+                    await _relieve(crew, job)
         await asyncio.sleep(stalled_seconds / 3)
 
 
