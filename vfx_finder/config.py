@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """A peer that says nothing for so long, or does not finish what it began, is cut off."""
     keep_free_mb: Annotated[int, Field(ge=0)] = 1024
     """Below this much free space, in 10^6 bytes, nothing more is received until there is space again."""
+    keep_images_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """How long images are kept after the last of their study; 0 = nothing is ever removed (`domain.retention`)."""
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_authorities: Path | None = None

@@ -3,6 +3,7 @@
     spool/
       incoming/          files that are being written; never read, swept when stale
                          <digest>.waiting: a second name of a kept file that may not have its row yet
+                         <digest>.leaving: a file that is being removed
       00/ .. ff/         <sha256 of the SOPInstanceUID>.dcm, in the folder of its first two digits
 
 Who sent a file stands beside its bytes, in an extended attribute: the bytes are the same whoever sends them.
@@ -31,6 +32,7 @@ _INCOMING = "incoming"
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 _PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
 _WAITING = ".waiting"
+_LEAVING = ".leaving"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OWNER_ONLY = 0o600
 _SENDER = "user.vfx.sender"
@@ -71,7 +73,7 @@ class Spool:
             _sync_folder(root.parent)
 
     def keep(self, SOPInstanceUID: Uid, content: bytes, sender: str = "") -> Kept:
-        """Keep these bytes for ever under this UID; a second delivery leaves the first one as it is.
+        """Keep these bytes, until `remove`, under this UID; a second delivery leaves the first one as it is.
 
         `sender` is remembered with them where the file system can (`sender_of`). Until `recorded` says that it has
         its row, `waiting` names it. Raises `Retry` when the disk is full,
@@ -81,15 +83,12 @@ class Spool:
         digest = hashlib.sha256(content).hexdigest()
         with _disk_errors():
             self._check_space(len(content))
-            is_new = self._place(content, self.root / path, sender)
-            if not is_new:
-                self._name_as_waiting(path)
-            # Also for a duplicate: whoever wrote it may not have reached this line yet.
-            _sync_folder((self.root / path).parent)
-            if is_new:
-                return Kept(path, digest, digest)
-            first = hashlib.sha256((self.root / path).read_bytes()).hexdigest()
-        return Kept(path, first, digest, duplicate=True)
+            while True:
+                if self._place(content, self.root / path, sender):
+                    _sync_folder((self.root / path).parent)
+                    return Kept(path, digest, digest)
+                with suppress(FileNotFoundError):  # removed at this moment: then these bytes are the first again
+                    return Kept(path, self._first_digest(path), digest, duplicate=True)
 
     def path_of(self, path: str) -> Path:
         """The file that `Kept.path` names. Raises `Broken` for anything that `keep` did not make."""
@@ -148,8 +147,7 @@ class Spool:
             with suppress(FileNotFoundError):  # got its row meanwhile
                 if not _PATH.fullmatch(path) or name.stat().st_mtime >= before.timestamp():
                     continue
-                with suppress(FileExistsError):
-                    os.link(name, self.root / path)
+                _link(name, self.root / path)
                 yield path
 
     def discard_unfinished(self, before: datetime) -> int:
@@ -159,6 +157,42 @@ class Spool:
         for file in stale:
             file.unlink(missing_ok=True)
         return len(stale)
+
+    def remove(self, path: str) -> bool:
+        """Take a kept file out for good; whether it is gone.
+
+        It stays where somebody has offered it again and its row has not been written yet. Callers hold whatever lock
+        the writer of that row takes, and `sync` makes it last.
+        """
+        final, leaving = self.path_of(path), self.root / _INCOMING / f"{Path(path).stem}{_LEAVING}"
+        with suppress(FileNotFoundError):
+            # Renamed first: from here on nobody can name it as waiting, and who has done so before is seen.
+            final.rename(leaving)
+        awaited = self._waiting_name(path).exists()
+        if awaited:
+            with suppress(FileNotFoundError):
+                _link(leaving, final)
+        leaving.unlink(missing_ok=True)
+        return not awaited
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """What was removed of these stays removed after a power cut. Raises `Broken` for a disk at fault."""
+        with _disk_errors():
+            for folder in sorted({self.path_of(path).parent for path in paths}):
+                _sync_folder(folder)
+
+    def size_of(self, path: str) -> int:
+        """Bytes of a kept file; 0 where it is not there."""
+        try:
+            return self.path_of(path).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _first_digest(self, path: str) -> str:
+        """Of the file that is kept, named as waiting for its row: whoever wrote it may not have come so far."""
+        self._name_as_waiting(path)
+        _sync_folder((self.root / path).parent)
+        return hashlib.sha256(self._waiting_name(path).read_bytes()).hexdigest()
 
     def _check_space(self, size: int) -> None:
         if not self.keep_free:
@@ -172,8 +206,7 @@ class Spool:
 
     def _name_as_waiting(self, path: str) -> None:
         """Whoever wrote it may have died before doing so; the next sender will be told that it is kept."""
-        with suppress(FileExistsError):
-            os.link(self.root / path, self._waiting_name(path))
+        _link(self.root / path, self._waiting_name(path))
 
     def _place(self, content: bytes, final: Path, sender: str) -> bool:
         """Write, fsync, then link under the final name; False if that name was taken."""
@@ -182,12 +215,20 @@ class Spool:
             _write(incoming, content, sender)
             # A link, unlike a rename, never replaces: of two senders at once, one is first and stays.
             os.link(incoming, final)
-            incoming.rename(incoming.with_name(f"{final.stem}{_WAITING}"))
+            waiting = incoming.rename(incoming.with_name(f"{final.stem}{_WAITING}"))
+            if not final.exists():  # a removal that was under way took it for the one before
+                _link(waiting, final)
         except FileExistsError:
             return False
         finally:
             incoming.unlink(missing_ok=True)
         return True
+
+
+def _link(file: Path, name: Path) -> None:
+    """A further name, unless that is taken."""
+    with suppress(FileExistsError):
+        os.link(file, name)
 
 
 def _is_older(file: Path, before: datetime) -> bool:

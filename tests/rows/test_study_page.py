@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests.support import busy_day
+from tests.support import busy_day, spines
 from tests.support import intake as given
 from tests.support.forms import Words, say
 from tests.support.reviews import confirmed
@@ -140,7 +140,7 @@ class TestTimeToAnswer:
         assert "Answer after" not in words("operations-study", broken.pk)
         assert "the rules were not asked" in words("operations-study", mixed.pk)
 
-    def test_an_image_after_the_signature_makes_no_answer_before_the_question(
+    def test_an_image_after_the_signature_changes_nothing_of_it(
         self, analysed: Callable[..., int], sign: Callable[..., object], words: Words
     ) -> None:
         case_id = analysed({Level.L1: 2})
@@ -148,9 +148,22 @@ class TestTimeToAnswer:
         assert "Answer after 90 s from the last image" in words("operations-study", case_id)
         sign(case_id, confirmed(Level.L1, 2))
         intake.receive(given.instance(2), given.LISTENER, given.later(547), given.SETTLE)
-        assert "Answer after" not in words("operations-study", case_id)
-        assert "-457" not in words("operations")
-        assert asked.seconds_to_answer(given.NOW) == []
+        assert "Answer after 90 s from the last image" in words("operations-study", case_id)
+        assert asked.seconds_to_answer(given.NOW) == [90]
+
+    def test_the_hours_until_a_person_asks_again_are_not_counted(self, operator: Actor, words: Words) -> None:
+        """A study that failed at night and is mended in the morning was not slow."""
+        case = a_head()
+        analysis.fail(case.pk, 1, analysis.Failure.BROKEN, "ValueError", given.later(90))
+        operations.retry(case.pk, operator, given.later(36_000))
+        analysis.record(case.pk, 2, spines.analysis({Level.L1: 2}), given.later(36_040))
+        assert asked.seconds_to_answer(given.NOW) == [40]
+        assert "Answer after 40 s from when it was asked for again" in words("operations-study", case.pk)
+        late = replace(given.instance(2, 1, given.patient("P1")), BodyPartExamined="HEAD")
+        intake.receive(late, given.LISTENER, given.later(37_000), given.SETTLE)
+        intake.settle_due(given.later(37_100))
+        analysis.record(case.pk, 3, spines.analysis({Level.L1: 2}), given.later(37_130))
+        assert "Answer after 130 s from the last image" in words("operations-study", case.pk)
 
 
 class TestInWhoseHands:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 
+from vfx_finder.actions._images_again import Back, is_late, take_back
 from vfx_finder.actions._other_content import note_other_content
 from vfx_finder.actions._trail import Act, tell
 from vfx_finder.domain.flow import CaseState, move_case
@@ -49,11 +50,12 @@ LONGEST = {
 _INSERT = """
 INSERT INTO ledger_storedinstance (
     case_id, "SOPInstanceUID", "SOPClassUID", "SeriesInstanceUID", "SeriesDescription", "Modality", path, sha256,
-    calling, received_at
+    calling, late, received_at
 )
 SELECT *, %s::timestamptz
 FROM unnest(
-    %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+    %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::boolean[]
 )
 ON CONFLICT DO NOTHING
 RETURNING "SOPInstanceUID"
@@ -61,7 +63,7 @@ RETURNING "SOPInstanceUID"
 
 _ARRIVAL = (
     "last_instance_at", "settle_due_at", "instances_after_review", "patient_conflict", "BodyPartExamined",
-    "StationName", "calling",
+    "StationName", "calling", "images_removed_at",
 )  # fmt: skip
 """What the arrival of an instance may change of a case that it does not open again."""
 
@@ -81,6 +83,17 @@ class Arrivals:
         for instance in sorted(self.instances, key=lambda one: one.StudyInstanceUID):
             found.setdefault(instance.StudyInstanceUID, []).append(instance)
         return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """SOPInstanceUIDs that have their row, or their bytes again, since now.
+
+    `again`: those among them whose images had been removed, and that came back with the same bytes.
+    """
+
+    uids: frozenset[str]
+    again: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -145,14 +158,21 @@ def _case_of(instance: Instance, arrivals: Arrivals) -> Case:
 
 def _written(arrivals: Arrivals, cases: Mapping[str, Case]) -> Taken:
     stored = _store(arrivals, cases)
-    _compare_duplicates(arrivals, cases, stored)
+    _compare_duplicates(arrivals, cases, stored.uids)
     for uid, sent in arrivals.studies.items():
         _note(cases[uid], sent, stored, arrivals)
-    return Taken(stored, frozenset(uid for uid, case in cases.items() if case.state == CaseState.REVIEWED))
+    return Taken(stored.uids, frozenset(uid for uid, case in cases.items() if case.state == CaseState.REVIEWED))
 
 
-def _store(arrivals: Arrivals, cases: Mapping[str, Case]) -> frozenset[str]:
-    """Rows for those instances that have none; their SOPInstanceUIDs. Of two with one UID the first is kept."""
+def _store(arrivals: Arrivals, cases: Mapping[str, Case]) -> Stored:
+    """Rows for those instances that have none, or whose image was removed. Of two with one UID the first is kept."""
+    new = _insert(arrivals, cases)
+    known = [one for one in arrivals.instances if one.SOPInstanceUID not in new]
+    back = take_back(known, cases, arrivals.act) if known else Back()
+    return Stored(new | back.uids, back.same)
+
+
+def _insert(arrivals: Arrivals, cases: Mapping[str, Case]) -> frozenset[str]:
     ordered = sorted(arrivals.instances, key=lambda one: one.SOPInstanceUID)
     rows = [_row(instance, cases[instance.StudyInstanceUID]) for instance in ordered]
     with connection.cursor() as cursor:
@@ -172,6 +192,7 @@ def _row(instance: Instance, case: Case) -> tuple[Any, ...]:
         instance.path,
         instance.sha256,
         instance.calling,
+        is_late(instance, case),
     )
 
 
@@ -191,11 +212,12 @@ def _compare_duplicates(arrivals: Arrivals, cases: Mapping[str, Case], stored: f
     note_other_content(differing, arrivals.act)
 
 
-def _note(case: Case, sent: Sequence[Instance], stored: frozenset[str], arrivals: Arrivals) -> None:
+def _note(case: Case, sent: Sequence[Instance], stored: Stored, arrivals: Arrivals) -> None:
     """The case after these instances: its clock starts anew, unless its review has been signed."""
     act = arrivals.act
     # Our own results that an archive sent back are kept, and are nothing new to look at.
-    fresh = {one.SOPInstanceUID: one for one in sent if one.SOPInstanceUID in stored and not one.made_here}
+    taken = {one.SOPInstanceUID: one for one in sent if one.SOPInstanceUID in stored.uids}
+    fresh = {uid: one for uid, one in taken.items() if not one.made_here}
     stranger = next((one for one in sent if _names_somebody_else(case, one)), None)
     if stranger is not None and not case.patient_conflict:
         case.patient_conflict = True
@@ -204,10 +226,12 @@ def _note(case: Case, sent: Sequence[Instance], stored: frozenset[str], arrivals
     if fresh:
         _gather(case, fresh.values())
         case.last_instance_at = max(act.now, case.last_instance_at)
-        _restart_clock(case, len(fresh), arrivals)
+        _restart_clock(case, len(fresh.keys() - stored.again), arrivals)
     elif is_learned and (case.reason == Reason.LEFT_OUT or case.state in (CaseState.RECEIVING, CaseState.SETTLED)):
         _restart_clock(case, 0, arrivals)  # the rules may say otherwise of this sender
-    if fresh or stranger is not None or is_learned:
+    if taken:
+        case.images_removed_at = None
+    if taken or stranger is not None or is_learned:
         case.save(update_fields=_ARRIVAL)
 
 
@@ -231,6 +255,8 @@ def _learn_sender(case: Case, sent: Sequence[Instance], act: Act) -> bool:
 
 
 def _restart_clock(case: Case, count: int, arrivals: Arrivals) -> None:
+    if case.state == CaseState.REVIEWED and not count:
+        return  # nothing but images that it was signed by, and that had been removed since
     if case.state == CaseState.REVIEWED:
         case.instances_after_review += count
         tell(arrivals.act, "instance-after-review", case, {"count": case.instances_after_review})

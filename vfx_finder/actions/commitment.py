@@ -146,9 +146,11 @@ def postpone(request_id: int, now: datetime) -> None:
 
 def told(request_id: int, report: Report, now: datetime) -> None:
     """The peer has heard this."""
-    CommitmentRequest.objects.filter(pk=request_id).update(
-        answer=_document(report), answered_at=now, next_at=None, problem=""
-    )
+    with transaction.atomic():
+        CommitmentRequest.objects.filter(pk=request_id).update(
+            answer=_document(report), answered_at=now, next_at=None, problem=""
+        )
+        _promise(report, now)
 
 
 def not_told(claimed: Claimed, report: Report, problem: str, now: datetime) -> datetime | None:
@@ -164,12 +166,21 @@ def not_told(claimed: Claimed, report: Report, problem: str, now: datetime) -> d
         again: datetime | None = due if due < request.asked_at + GIVEN_UP_AFTER else None
         request.next_at = again
         request.save(update_fields=["attempts", "answer", "problem", "next_at"])
+        _promise(report, now)
     return again
 
 
+def _promise(report: Report, now: datetime) -> None:
+    """What the peer has heard, or may have, is not removed any more (`actions.retention`)."""
+    uids = [one.SOPInstanceUID for one in report.committed]
+    fresh = StoredInstance.objects.select_for_update().filter(SOPInstanceUID__in=uids, promised_at=None)
+    pks = list(fresh.order_by("pk").values_list("pk", flat=True))
+    StoredInstance.objects.filter(pk__in=pks).update(promised_at=now)
+
+
 def _rows(uids: set[str]) -> dict[str, tuple[str, str, str]]:
-    """SOP Class, path and digest of the rows of these instances."""
-    rows = StoredInstance.objects.filter(SOPInstanceUID__in=uids)
+    """SOP Class, path and digest of the rows of these instances; one whose image was removed is as good as unknown."""
+    rows = StoredInstance.objects.filter(SOPInstanceUID__in=uids, removed_at=None)
     named = rows.values_list("SOPInstanceUID", "SOPClassUID", "path", "sha256")
     return {uid: (sop_class, path, sha256) for uid, sop_class, path, sha256 in named}
 

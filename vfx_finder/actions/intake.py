@@ -137,7 +137,7 @@ def _adopt(spool: Spool, path: str, how: tuple[Actor, datetime, float]) -> bool:
 def _settle(case: Case, act: Act) -> None:
     """The case complete and routed, its job beside it; a mixture of patients is for a person."""
     case.state = move_case(CaseState(case.state), CaseState.SETTLED)
-    case.settle_due_at, case.settled_at = None, act.now
+    case.settle_due_at, case.settled_at, case.asked_at = None, act.now, case.last_instance_at
     instances = StoredInstance.objects.filter(case=case).count()
     quiet_s = max(0, round((act.now - case.last_instance_at).total_seconds()))
     tell(act, "settled", case, {"generation": case.generation, "instances": instances, "quiet_s": quiet_s})

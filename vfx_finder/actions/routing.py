@@ -15,8 +15,11 @@ from vfx_finder.domain.roles import Permission
 from vfx_finder.domain.routing import BY_HAND, PULLED, Priority, Rule, Verdict
 from vfx_finder.domain.study import Reason
 from vfx_finder.ledger import routing as table
+from vfx_finder.ledger.locks import in_turn
 from vfx_finder.ledger.models import Case, RoutingRule, SweptStudy
 
+TABLE = "routing-table"
+"""Whoever changes the table does so in turn: rules depend on each other's places and names."""
 _MOVED_ASIDE = 1_000_000
 """Positions are unique at every moment: rows that change places go past all others first."""
 
@@ -34,6 +37,7 @@ def keep_rule(
     """
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
+        in_turn(TABLE)
         row = _locked(rule_id) if rule_id else RoutingRule(position=_last() + 1, enabled=in_force)
         _check(rule, row)
         for name, value in asdict(rule).items():
@@ -48,8 +52,9 @@ def move_rule(rule_id: int, position: int, actor: Actor, now: datetime) -> None:
     """Have a rule asked at this place, 1 being the first; the others close up. Places beyond the last mean the last."""
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
+        in_turn(TABLE)
         row = _locked(rule_id)
-        others = [pk for pk in RoutingRule.objects.select_for_update().values_list("pk", flat=True) if pk != row.pk]
+        others = [pk for pk in RoutingRule.objects.values_list("pk", flat=True) if pk != row.pk]
         place = max(1, min(position, len(others) + 1))
         _number([*others[: place - 1], row.pk, *others[place - 1 :]])
         note(Act(actor, now), "rule-moved", {"rule": row.pk, "position": place})
@@ -69,6 +74,7 @@ def remove_rule(rule_id: int, actor: Actor, now: datetime) -> None:
     """Take a rule off the table. Studies that it routed keep its name."""
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
+        in_turn(TABLE)
         row = _locked(rule_id)
         note(Act(actor, now), "rule-removed", {"rule": row.pk, **asdict(table.rule_of(row))})
         row.delete()
@@ -124,7 +130,7 @@ def begin_again(case: Case, now: datetime) -> None:
     case.state = move_case(CaseState(case.state), CaseState.SETTLED)
     case.generation += 1
     case.forget_result()
-    case.settled_at = now
+    case.settled_at = case.asked_at = now
 
 
 def _leave_out(case: Case, rule: Rule, act: Act) -> None:
@@ -146,6 +152,7 @@ def _without_rule(case: Case) -> tuple[Priority, str]:
 def _switch(rule_id: int, enabled: bool, actor: Actor, now: datetime) -> None:
     actor.must(Permission.SET_UP_NETWORK)
     with transaction.atomic():
+        in_turn(TABLE)
         row = _locked(rule_id)
         row.enabled = enabled
         row.save(update_fields=["enabled"])

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     RECEIVE = "receive"
     RECORD_ANALYSIS = "record-analysis"
     DELIVER = "deliver"
+    REMOVE_IMAGES = "remove-images"
+    """Take images out of the spool that have been kept for long enough."""
     HEAR_HOSPITAL = "hear-hospital"
     """Take in what the hospital's other systems say of patients and reports."""
 
@@ -48,7 +50,13 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.SYSTEM: frozenset(
-        {Permission.RECEIVE, Permission.RECORD_ANALYSIS, Permission.DELIVER, Permission.HEAR_HOSPITAL}
+        {
+            Permission.RECEIVE,
+            Permission.RECORD_ANALYSIS,
+            Permission.DELIVER,
+            Permission.HEAR_HOSPITAL,
+            Permission.REMOVE_IMAGES,
+        }
     ),
 }
 

@@ -59,6 +59,7 @@ class Traffic:
     """What one destination has before it: results waiting, stored but not proven, and given up.
 
     `oldest_at` is when the oldest of those on the way was asked for, `waiting_since` the same of those waiting.
+    `not_taken`: of those waiting, how many were tried in vain.
     """
 
     destination: Destination
@@ -67,6 +68,7 @@ class Traffic:
     dead: int = 0
     oldest_at: datetime | None = None
     waiting_since: datetime | None = None
+    not_taken: int = 0
 
     @property
     def on_the_way(self) -> int:
@@ -81,27 +83,32 @@ class Traffic:
 
     @property
     def no_since(self) -> datetime | None:
-        """Since when it has taken nothing that it should have; None where it says yes, or nothing waits for it."""
-        if not self.said_no or self.waiting_since is None:
+        """Since when it has taken nothing that it should have; None where nothing waits for it that it did not take.
+
+        That it answers a try, or keeps what it took before, takes nothing.
+        """
+        if self.waiting_since is None or not (self.said_no or self.not_taken):
             return None
-        last_ok = self.destination.last_ok_at
-        return self.destination.away_since or max(self.waiting_since, last_ok or self.waiting_since)
+        last_took = self.destination.last_took_at
+        return self.destination.away_since or max(self.waiting_since, last_took or self.waiting_since)
 
 
 def traffic() -> list[Traffic]:
     """Every destination by name with what it has before it; two questions."""
     open_ones = Delivery.objects.filter(state__in=(*ON_THE_WAY, DeliveryState.DEAD.value)).order_by()
-    counted = open_ones.values("destination_id", "state").annotate(n=Count("pk"), oldest=Min("created_at"))
-    by_place = {(row["destination_id"], row["state"]): (row["n"], row["oldest"]) for row in counted}
+    counted = open_ones.values("destination_id", "state").annotate(
+        n=Count("pk"), oldest=Min("created_at"), not_taken=Count("pk", filter=Q(attempts__gt=0) & ~Q(answer=""))
+    )
+    by_place = {(row["destination_id"], row["state"]): (row["n"], row["oldest"], row["not_taken"]) for row in counted}
     return [_traffic(one, by_place) for one in Destination.objects.order_by("name")]
 
 
-def _traffic(here: Destination, by_place: Mapping[tuple[int, str], tuple[int, datetime]]) -> Traffic:
-    waiting, waiting_since = by_place.get((here.pk, DeliveryState.WAITING.value), (0, None))
-    sent, sent_since = by_place.get((here.pk, DeliveryState.SENT.value), (0, None))
-    dead, _ = by_place.get((here.pk, DeliveryState.DEAD.value), (0, None))
+def _traffic(here: Destination, by_place: Mapping[tuple[int, str], tuple[int, datetime, int]]) -> Traffic:
+    waiting, waiting_since, not_taken = by_place.get((here.pk, DeliveryState.WAITING.value), (0, None, 0))
+    sent, sent_since, _ = by_place.get((here.pk, DeliveryState.SENT.value), (0, None, 0))
+    dead, _, _ = by_place.get((here.pk, DeliveryState.DEAD.value), (0, None, 0))
     oldest = min((at for at in (waiting_since, sent_since) if at), default=None)
-    return Traffic(here, waiting, sent, dead, oldest, waiting_since)
+    return Traffic(here, waiting, sent, dead, oldest, waiting_since, not_taken)
 
 
 def destinations_due(now: datetime) -> list[int]:
@@ -133,10 +140,10 @@ class Content:
 
 def content(delivery: Delivery) -> Content:
     """The study, the analysis and the signed review, if it is signed, that this delivery tells of."""
-    kept = StoredInstance.objects.filter(case_id=delivery.case_id).order_by("SeriesInstanceUID", "pk")
+    kept = StoredInstance.objects.filter(case_id=delivery.case_id, removed_at=None)
     record, signed = delivery.analysis, delivery.review
     return Content(
-        paths=tuple(kept.values_list("path", flat=True)),
+        paths=tuple(kept.order_by("SeriesInstanceUID", "pk").values_list("path", flat=True)),
         analysis=analysis_of(record.document, record.picture_png, record.reformat),
         review=Review(decisions_of(signed.document), signed.signed_name, signed.signed_at) if signed else None,
         analysed_at=record.created_at,

@@ -31,6 +31,7 @@ from vfx_finder.ledger.models import (
     Sweep,
 )
 from vfx_finder.ledger.models.case import ANSWERED, NOT_ANALYSED_UNSEEN
+from vfx_finder.ledger.models.sender import NOT_ALL_TAKEN
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ON_THEIR_WAY = (DeliveryState.WAITING.value, DeliveryState.SENT.value)
@@ -79,13 +80,14 @@ def _counted(rows: QuerySet[Case] | QuerySet[AnalysisRecord], column: str) -> di
 
 
 def seconds_to_answer(since: datetime) -> list[float]:
-    """For every study analysed since then: seconds from its last instance to its answer, ascending.
+    """For every study analysed since then: seconds to its answer, ascending; none for one left out or failed.
 
-    One that was left out, or failed, has no answer; nor is one told whose images came after its answer.
+    Counted from its last instance before it settled, or from when a person had it analysed again: neither an image
+    that came after the answer nor the hours until that person came are among them.
     """
-    ended = Case.objects.filter(ANSWERED, finished_at__gte=since).filter(finished_at__gte=F("last_instance_at"))
-    times = ended.values_list("last_instance_at", "finished_at")
-    return sorted((finished - last).total_seconds() for last, finished in times)
+    ended = Case.objects.filter(ANSWERED, finished_at__gte=since, asked_at__isnull=False)
+    times = ended.values_list("asked_at", "finished_at")
+    return sorted((finished - asked).total_seconds() for asked, finished in times)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,12 @@ def troubles(since: datetime) -> Troubles:
 
 def refusals(since: datetime, limit: int = 100) -> list[Refusal]:
     """Who was turned away since then, latest first."""
-    return list(Refusal.objects.filter(last_at__gte=since).order_by("-last_at")[:limit])
+    return list(Refusal.objects.filter(~NOT_ALL_TAKEN, last_at__gte=since).order_by("-last_at")[:limit])
+
+
+def not_taken(since: datetime) -> list[Refusal]:
+    """SOP Classes that callers offered since then beside others, and that are not taken: by caller, then by name."""
+    return list(Refusal.objects.filter(NOT_ALL_TAKEN, last_at__gte=since).order_by("calling", "host", "detail"))
 
 
 def senders() -> list[Sender]:

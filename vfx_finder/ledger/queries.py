@@ -221,14 +221,19 @@ def referral(referral_id: int, today: date) -> ReferralFile | None:
 
 
 def spool_paths(case_id: int) -> list[str]:
-    """Where the instances of a study lie in the spool, series by series."""
-    kept = StoredInstance.objects.filter(case_id=case_id)
+    """Where the instances of a study lie in the spool, series by series; those whose images were removed do not."""
+    kept = StoredInstance.objects.filter(case_id=case_id, removed_at=None)
     return list(kept.order_by("SeriesInstanceUID", "pk").values_list("path", flat=True))
 
 
 def known_paths(paths: Iterable[str]) -> frozenset[str]:
-    """Which of these spool paths have a row."""
-    return frozenset(StoredInstance.objects.filter(path__in=list(paths)).values_list("path", flat=True))
+    """Which of these spool paths have a row that says what the file is, or is of a removal that is under way.
+
+    A file that is there although it was removed has been sent again, and nobody has written its row.
+    """
+    under_way = Q(case__removals__begun_at=F("removed_at"), case__removals__finished_at__isnull=True)
+    known = StoredInstance.objects.filter(Q(removed_at=None) | under_way, path__in=list(paths))
+    return frozenset(known.values_list("path", flat=True))
 
 
 def stranded() -> list[Case]:
@@ -238,11 +243,6 @@ def stranded() -> list[Case]:
     return [case for case in settled if (case.pk, case.generation) not in wanted]
 
 
-def operating_point() -> OperatingPoint | None:
-    """The operating point of the newest analysis, whatever is set now; None before the first."""
-    newest = AnalysisRecord.objects.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
-    found = list(newest[:1])
-    return operating_point_of({"operating_point": found[0]}) if found else None
 def is_asked_for(case: Case) -> bool:
     """Whether a job for this generation of the study waits or runs."""
     return _open_analyses().filter(args__case_id=case.pk, args__generation=case.generation).exists()
@@ -252,6 +252,11 @@ def _open_analyses() -> QuerySet[ProcrastinateJob]:
     return ProcrastinateJob.objects.filter(status__in=WAITING_JOBS, task_name="analyse")
 
 
+def operating_point() -> OperatingPoint | None:
+    """The operating point of the newest analysis, whatever is set now; None before the first."""
+    newest = AnalysisRecord.objects.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
+    found = list(newest[:1])
+    return operating_point_of({"operating_point": found[0]}) if found else None
 
 
 @dataclass(frozen=True)

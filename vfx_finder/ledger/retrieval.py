@@ -143,8 +143,8 @@ def here(uids: Iterable[str]) -> frozenset[str]:
 
 
 def images_here(StudyInstanceUID: str) -> int:
-    """How many instances of a study have been received."""
-    return StoredInstance.objects.filter(case__StudyInstanceUID=StudyInstanceUID).count()
+    """How many instances of a study have been received, and not removed since."""
+    return StoredInstance.objects.filter(case__StudyInstanceUID=StudyInstanceUID, removed_at=None).count()
 
 
 def _unlisted(archive_id: int) -> QuerySet[Sweep]:

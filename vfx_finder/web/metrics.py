@@ -97,7 +97,7 @@ def _flow(pulse: Pulse) -> Iterator[Metric]:
         times = (("0.5", pulse.answer_times.median), ("0.95", pulse.answer_times.p95))
         yield Metric(
             "vfx_answer_seconds",
-            "Seconds from the last image of an analysed study to its answer, over the last day.",
+            "Seconds from the last image of a study, or from when it was asked for again, to its answer; the last day.",
             tuple(((("quantile", quantile),), seconds) for quantile, seconds in times),
         )
 

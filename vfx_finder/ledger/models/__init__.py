@@ -6,6 +6,7 @@ from vfx_finder.ledger.models.delivery import DeliveredObject, Delivery, Destina
 from vfx_finder.ledger.models.heartbeat import Heartbeat
 from vfx_finder.ledger.models.hospital import HospitalMessage, PatientChange, RadiologyReport
 from vfx_finder.ledger.models.referral import Referral, ReferralAnswers, ReferralNote
+from vfx_finder.ledger.models.removal import ImagesRemoval
 from vfx_finder.ledger.models.retrieval import Archive, PriorSearch, Sweep, SweptStudy
 from vfx_finder.ledger.models.review import SignedReview
 from vfx_finder.ledger.models.routing import RoutingRule
@@ -22,6 +23,7 @@ __all__ = [
     "Destination",
     "Heartbeat",
     "HospitalMessage",
+    "ImagesRemoval",
     "OtherContent",
     "PatientChange",
     "PriorSearch",

@@ -16,6 +16,8 @@ NEVER_LOOKED_AT = (Reason.LEFT_OUT.value, Reason.PATIENT_CONFLICT.value)
 """Reasons that were known before anything was analysed."""
 ANSWERED = Q(finished_at__isnull=False) & ~Q(state=CaseState.FAILED.value) & ~Q(reason__in=NEVER_LOOKED_AT)
 """The analysis came to an end, whatever it said."""
+WITH_IMAGES = Q(images_removed_at__isnull=True)
+"""Images of the study are in the spool."""
 TO_REVIEW = Q(state__in=[CaseState.AWAITING_REVIEW.value, CaseState.REVIEWED.value])
 
 
@@ -51,12 +53,16 @@ class Case(models.Model):
     last_instance_at = models.DateTimeField()
     settle_due_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    """What the time to answer counts from: the last image before it settled, or when a person had it analysed again."""
     finished_at = models.DateTimeField(null=True)
     patient_conflict = models.BooleanField(default=False)
     """Instances of this study name different patients: a person must look."""
     instances_after_review = models.PositiveIntegerField(default=0)
     late_seen = models.PositiveIntegerField(default=0)
     """How many of those a person has seen to; the others are an alarm."""
+    images_removed_at = models.DateTimeField(null=True)
+    """When the last of its images was removed; any that arrives empties it. What was found in them stays."""
     priority = models.CharField(
         max_length=16, choices=[(p.value, p.value) for p in Priority], default=Priority.NORMAL.value
     )
@@ -77,6 +83,7 @@ class Case(models.Model):
             models.Index(fields=["state", "-max_grade"]),
             models.Index(fields=["IssuerOfPatientID", "PatientID"]),
             models.Index(fields=["settle_due_at"], condition=RECEIVING, name="case_to_settle"),
+            models.Index(fields=["last_instance_at"], condition=WITH_IMAGES, name="case_with_images"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -105,21 +112,31 @@ class Case(models.Model):
 
     @property
     def seconds_to_answer(self) -> float | None:
-        """From the last image to the answer; None where there is no answer, or images came after it."""
+        """From `asked_at` to the answer, whatever arrived afterwards; None where there is no answer."""
         looked_at = self.state != CaseState.FAILED and self.reason not in NEVER_LOOKED_AT
-        if self.finished_at is None or not looked_at or self.finished_at < self.last_instance_at:
+        if self.finished_at is None or self.asked_at is None or not looked_at:
             return None
-        return float((self.finished_at - self.last_instance_at).total_seconds())
+        return float((self.finished_at - self.asked_at).total_seconds())
+
+    @property
+    def asked_by_hand(self) -> bool:
+        """Whether a person had it analysed again; a study that settles by itself has been quiet before."""
+        return self.asked_at is not None and self.asked_at == self.settled_at
 
     def forget_result(self) -> None:
         """Empty what an earlier analysis said; its record stays in `analyses`."""
-        self.settled_at = self.finished_at = self.reason_seen_at = None
+        self.settled_at = self.asked_at = self.finished_at = self.reason_seen_at = None
         self.max_grade = self.fracture_count = self.spinal_deformity_index = self.probability_grade2plus = None
         self.reason = self.detail = ""
 
 
 class StoredInstance(models.Model):
-    """One acknowledged SOP Instance and where its untouched bytes lie in the spool."""
+    """One acknowledged SOP Instance and where its untouched bytes lie in the spool.
+
+    `late`: it came after its study was signed, and is none of our own results. `promised_at`: we confirmed to a peer
+    that we keep it (storage commitment). `removed_at`: its bytes were taken out of the spool then, or are about to be
+    (`ImagesRemoval`); one that is sent again is received anew.
+    """
 
     case_id: int
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="instances")
@@ -132,6 +149,9 @@ class StoredInstance(models.Model):
     sha256 = models.CharField(max_length=64)
     calling = models.CharField(max_length=64)
     received_at = models.DateTimeField()
+    late = models.BooleanField(default=False, db_default=False)
+    promised_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"instance {self.pk} of study {self.case_id}"

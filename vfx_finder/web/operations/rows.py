@@ -57,6 +57,7 @@ class StudyRow:
     late: int
     unseen: int
     seconds_to_answer: int | None
+    answered_after: str
 
 
 def study_row(case: Case, instances: int, went: Whereabouts | None = None) -> StudyRow:
@@ -87,7 +88,16 @@ def study_row(case: Case, instances: int, went: Whereabouts | None = None) -> St
         late=case.instances_after_review,
         unseen=case.instances_after_review - case.late_seen,
         seconds_to_answer=None if seconds is None else round(seconds),
+        answered_after=_answered_after(case),
     )
+
+
+def _answered_after(case: Case) -> str:
+    """ "90 s from the last image"; empty where there is no answer."""
+    if case.seconds_to_answer is None:
+        return ""
+    start = "when it was asked for again" if case.asked_by_hand else "the last image"
+    return f"{case.seconds_to_answer:.0f} s from {start}"
 
 
 def may_retry(case: Case) -> bool:
