@@ -1,5 +1,9 @@
 """A settled study is put to the rules: how soon it is analysed, or which rule leaves it out; a person may overrule."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -51,6 +55,51 @@ def waiting() -> list[tuple[int, int]]:
     """Study and priority of every waiting job, in the order in which they are done."""
     jobs = ProcrastinateJob.objects.filter(status="todo").order_by("-priority", "pk")
     return [(job.args["case_id"], job.priority) for job in jobs]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_change_the_table_at_the_same_moment(rules: list[int], operator: Actor, monkeypatch) -> None:
+    """One goes first, whichever; nobody meets the other half way, and none of their changes is lost."""
+    half_way = threading.Barrier(2)
+    locked, last = routing._locked, routing._last
+
+    def met(step: Callable[..., object]) -> Callable[..., object]:
+        def stepped(*given: object) -> object:
+            found = step(*given)
+            with suppress(threading.BrokenBarrierError):
+                half_way.wait(1)
+            return found
+
+        return stepped
+
+    monkeypatch.setattr(routing, "_locked", met(locked))
+    monkeypatch.setattr(routing, "_last", met(last))
+
+    def at_once(*changes: Callable[[], object]) -> list[object]:
+        half_way.reset()
+        with ThreadPoolExecutor(len(changes)) as pool:
+            return [one.result() for one in [pool.submit(_and_hang_up, change) for change in changes]]
+
+    first, _, third = rules
+    at_once(
+        lambda: routing.move_rule(first, 3, operator, given.NOW),
+        lambda: routing.move_rule(third, 1, operator, given.NOW),
+    )
+    assert list(RoutingRule.objects.values_list("position", flat=True)) == [1, 2, 3]
+    at_once(
+        *(lambda name=name: routing.keep_rule(Rule(name, Verdict.URGENT), operator, given.NOW) for name in ("a", "b"))
+    )
+    assert sorted(RoutingRule.objects.values_list("position", "name")[3:]) in (
+        [(4, "a"), (5, "b")],
+        [(4, "b"), (5, "a")],
+    )
+
+
+def _and_hang_up(change: Callable[[], object]) -> object:
+    try:
+        return change()
+    finally:
+        connection.close()
 
 
 def test_rules_decide_how_soon(rules: list[int]) -> None:

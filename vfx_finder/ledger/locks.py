@@ -6,6 +6,12 @@ from contextlib import contextmanager, suppress
 from django.db import DatabaseError, connection
 
 
+def in_turn(name: str) -> None:
+    """Wait until nobody else is in a transaction that said this name, and go first until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
 @contextmanager
 def alone(name: str) -> Iterator[bool]:
     """Whether nobody else, in any process on any machine, is in a block of this name; never waits.
