@@ -25,7 +25,7 @@ from vfx_finder.ledger.results import result_of
 class Station:
     """How this installation speaks: its AE title, its TLS where a destination asks for it, and its patience.
 
-    `routing` stands in the header of HL7 messages.
+    `routing` stands in the header of HL7 messages, as far as a destination has no receiver of its own.
     `tls` makes the context of each new connection; `linger_s`: how long a storage commitment is waited for by the same
     association.
     """
@@ -62,7 +62,7 @@ def tell(station: Station, row: Delivery) -> tuple[Answer, ...]:
     result = result_of(row)
     if row.destination.protocol == Protocol.FHIR:
         return (messages.tell_fhir(_web_peer(station, row.destination), result_bundle(result)),)
-    message = result_message(result, station.routing)
+    message = result_message(result, _routing(station, row.destination))
     return (messages.tell_hl7(_mllp_peer(station, row.destination), message, result.control_id),)
 
 
@@ -76,6 +76,15 @@ def try_out(station: Station, destination: Destination) -> str:
         return messages.try_mllp(_mllp_peer(station, destination))
     wanted = [(kind, sop_class_of(Kind(kind))) for kind in destination.kinds]
     return send.try_out(_peer(station, destination), wanted, commitment=destination.commitment)
+
+
+def _routing(station: Station, destination: Destination) -> Routing:
+    usual = station.routing
+    return Routing(
+        usual.facility,
+        destination.receiving_application or usual.receiving_application,
+        destination.receiving_facility or usual.receiving_facility,
+    )
 
 
 def _peer(station: Station, destination: Destination) -> Peer:

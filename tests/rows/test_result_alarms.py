@@ -108,8 +108,25 @@ def test_one_that_refuses_without_being_away_is_now_as_well(send: Send, ops: Cli
     full = Answer(Kind.SR, "1.2", 0xA700, "out of resources (0xA700)", False)
     dispatch.answered(take_up("PACS", NOW), [full], PACE, NOW)
     assert note(ops, "PACS has taken nothing since").startswith('class="note bad"')
-    Destination.objects.update(last_ok_at=NOW - timedelta(hours=1))
+    Destination.objects.update(last_took_at=NOW - timedelta(hours=1))
     assert note(ops, "The last try at PACS").startswith('class="note ask"'), "it took another one an hour ago"
+
+
+def test_a_try_that_succeeds_does_not_make_one_that_refuses_well(send: Send, ops: Client) -> None:
+    """It answers a C-ECHO and takes no object, or has no room: four hours count from what it took last."""
+    send(PACS, ago=timedelta(hours=5))
+    full = Answer(Kind.SR, "1.2", 0xA700, "out of resources (0xA700)", False)
+    dispatch.answered(take_up("PACS", NOW), [full], PACE, NOW)
+    here = Destination.objects.get()
+    dispatch.tried(here.pk, "Answered in 3 ms.", NOW + timedelta(seconds=1), ok=True)
+    assert note(ops, "PACS has taken nothing since").startswith('class="note bad"')
+    again = NOW + timedelta(hours=1)
+    dispatch.answered(take_up("PACS", again), [full], PACE, again)
+    assert note(ops, "PACS has taken nothing since").startswith('class="note bad"')
+    taken = again + timedelta(hours=3)
+    dispatch.answered(take_up("PACS", taken), [replace(full, status=0, accepted=True)], PACE, taken)
+    assert note(ops, "PACS has taken nothing since") == ""
+    assert Destination.objects.get().last_took_at == taken
 
 
 def test_an_unhappy_destination_hides_no_other_one(send: Send, words: Words) -> None:

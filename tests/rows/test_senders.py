@@ -1,17 +1,21 @@
 """Senders are set up by an operator; refusals are counted, never flood the table."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from dicom_listener.hear import accept_list
 from tests.support import intake as given
+from tests.support.forms import Words
 from vfx_finder.actions import senders
 from vfx_finder.actions.senders import REFUSALS_KEPT, Wish
 from vfx_finder.config import Settings
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.sender import Refused, Turned
+from vfx_finder.ledger import operations
 from vfx_finder.ledger.models import AuditEvent, Refusal, Sender
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +80,46 @@ def test_refusals_are_counted_in_one_row() -> None:
     senders.record_refusals([turned(count=40, seconds=60)])
     row = Refusal.objects.get(calling="STRANGER")
     assert (row.count, row.last_at - row.first_at) == (42, timedelta(seconds=60))
+
+
+def test_every_cause_has_a_line_of_its_own() -> None:
+    """A certificate that has expired, one that a stranger signed, and a caller without TLS are mended differently."""
+    expired, foreign, plain = (
+        replace(turned(seconds=number), reason=reason.value, detail=detail)
+        for number, (reason, detail) in enumerate(
+            [
+                (Refused.TLS, "certificate has expired"),
+                (Refused.TLS, "self-signed certificate in certificate chain"),
+                (Refused.PLAIN, ""),
+            ]
+        )
+    )
+    senders.record_refusals([expired, foreign, plain])
+    senders.record_refusals([replace(expired, count=4, last_at=given.later(90))])
+    kept = {(row.reason, row.detail): (row.count, row.last_at) for row in Refusal.objects.all()}
+    assert kept == {
+        ("tls-failed", "certificate has expired"): (5, given.later(90)),
+        ("tls-failed", "self-signed certificate in certificate chain"): (1, given.later(1)),
+        ("plain-at-a-tls-port", ""): (1, given.later(2)),
+    }
+
+
+def test_what_is_not_taken_of_a_caller_that_is_let_in_stands_apart(words: Words) -> None:
+    """With its name, its count and when it was offered last; it crowds out nobody who was turned away."""
+    now = timezone.now()
+    offered = Turned("PACS", "10.0.0.1", Refused.NOT_ALL_TAKEN.value, "MR Image Storage", 1, now, now)
+    many = [replace(offered, detail=f"Class {number}") for number in range(REFUSALS_KEPT)]
+    stranger = replace(offered, reason=Refused.UNKNOWN_SENDER.value, calling="STRANGER", detail="")
+    senders.record_refusals([stranger, *many])
+    later = now + timedelta(seconds=1)
+    senders.record_refusals([replace(offered, count=3, first_at=later, last_at=later)])
+    assert [one.calling for one in operations.refusals(now)] == ["STRANGER"]
+    listed = operations.not_taken(now)
+    assert len(listed) == REFUSALS_KEPT
+    assert [(one.calling, one.host, one.count) for one in listed if one.detail == "MR Image Storage"] == [
+        ("PACS", "10.0.0.1", 3)
+    ]
+    assert "MR Image Storage" in words("sources").partition("not everything taken")[2]
 
 
 def test_a_flood_of_invented_titles_does_not_fill_the_table() -> None:

@@ -76,6 +76,8 @@ def answered(row: Delivery, answers: Sequence[Answer], pace: Pace, now: datetime
         refused = [answer for answer in answers if not answer.accepted]
         words = _worst(refused) if refused else _all_well(here)
         _heard(here.destination_id, words, now, ok=not refused)
+        if not refused:
+            Destination.objects.filter(pk=here.destination_id).update(last_took_at=now)
         if here.state != DeliveryState.WAITING:
             return DeliveryState(here.state)
         if not refused:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from vfx_finder.actions._trail import Act, note
 from vfx_finder.config import Settings
@@ -25,13 +26,15 @@ from vfx_finder.ledger.models import (
     Sender,
     StoredInstance,
 )
+from vfx_finder.ledger.models.sender import NOT_ALL_TAKEN
 
 TOKEN_BYTES = 32
 LAST_PORT = 65535
 DOOR_LEARNS = timedelta(seconds=10)
 """Every listener process has read the list anew by then (`dicom_listener.refusals.EVERY_SECONDS`)."""
 REFUSALS_KEPT = 500
-"""Rows of `Refusal`: a flood of invented titles and addresses must not fill the table; the oldest go."""
+"""Rows of `Refusal`, and as many of SOP Classes that were not taken: a flood of invented titles and addresses must not
+fill the table; the oldest go."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +179,18 @@ def record_refusals(turned: Iterable[Turned]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {table} AS old (calling, host, reason, detail, count, first_at, last_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (calling, host, reason) DO UPDATE SET"
-            " count = LEAST(old.count::bigint + excluded.count, 2147483647), detail = excluded.detail,"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (calling, host, reason, detail) DO UPDATE SET"
+            " count = LEAST(old.count::bigint + excluded.count, 2147483647),"
             " last_at = GREATEST(old.last_at, excluded.last_at)",
             sorted(rows),
         )
-        newest = Refusal.objects.order_by("-last_at").values("pk")[:REFUSALS_KEPT]
-        Refusal.objects.exclude(pk__in=list(newest.values_list("pk", flat=True))).delete()
+        for kind in (NOT_ALL_TAKEN, ~NOT_ALL_TAKEN):
+            _keep_newest(Refusal.objects.filter(kind))
+
+
+def _keep_newest(listed: QuerySet[Refusal]) -> None:
+    newest = listed.order_by("-last_at").values_list("pk", flat=True)[:REFUSALS_KEPT]
+    listed.exclude(pk__in=list(newest)).delete()
 
 
 def forget_refusal(refusal_id: int, actor: Actor, now: datetime) -> None:

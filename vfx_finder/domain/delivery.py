@@ -158,6 +158,8 @@ class DestinationFacts:
     use_tls: bool = False
     url: str = ""
     token: str | None = None
+    receiving_application: str = ""
+    receiving_facility: str = ""
     kinds: frozenset[Kind] = frozenset()
     before_sign_off: bool = False
     commitment: bool = True
@@ -175,8 +177,13 @@ class DestinationFacts:
             return "Choose at least one kind of result."
         if self.protocol in {Protocol.STOW, Protocol.FHIR}:
             return "" if _is_web_address(self.url) else "The address begins with http:// or https:// and names a host."
+        return self._problem_by_line()
+
+    def _problem_by_line(self) -> str:
         if not _is_host(self.host) or self.port is None or not 0 < self.port <= PORT_MAX:
             return "A destination has a host and a port from 1 to 65535."
+        if self.protocol is Protocol.HL7 and not (self.receiving_application + self.receiving_facility).isprintable():
+            return "A receiving application or facility is plain text."
         if self.protocol is Protocol.DICOM and not _is_ae_title(self.AETitle):
             return "An AE title has 1 to 16 characters, none of them a backslash or a control character."
         return ""

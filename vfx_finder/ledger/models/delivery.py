@@ -14,10 +14,12 @@ class Destination(models.Model):
     """One system that gets results, how it is spoken to, and what it gets.
 
     DICOM and HL7 use `host` and `port` (and `AETitle`, `use_tls`), STOW-RS and FHIR `url` (and `token`).
+    `receiving_application` and `receiving_facility` are MSH-5 and MSH-6 of HL7 messages, empty for the installation's.
     `kinds` names the object kinds (`domain.delivered.Kind`). `before_sign_off`: also send a preliminary result,
     marked as unconfirmed; the default is only what a radiologist signed. `commitment`: ask for storage commitment.
-    `last_answer` is what the peer said last, in words; `last_ok_at` when it last said yes; `away_since` is set while
-    it cannot be reached. `try_wanted_at`: an operator asked for a try, and the worker has not answered yet.
+    `last_answer` is what the peer said last, in words; `last_ok_at` when it last said yes, if only to a try;
+    `last_took_at` when it last took a whole result; `away_since` is set while it cannot be reached. `try_wanted_at`:
+    an operator asked for a try, and the worker has not answered yet.
     """
 
     name = models.CharField(max_length=64, unique=True)
@@ -28,6 +30,8 @@ class Destination(models.Model):
     use_tls = models.BooleanField(default=False)
     url = models.CharField(max_length=512, blank=True)
     token = models.CharField(max_length=512, blank=True)
+    receiving_application = models.CharField(max_length=227, blank=True)
+    receiving_facility = models.CharField(max_length=227, blank=True)
     kinds = models.JSONField(default=list)
     before_sign_off = models.BooleanField(default=False)
     commitment = models.BooleanField(default=True)
@@ -35,6 +39,7 @@ class Destination(models.Model):
     last_ok_at = models.DateTimeField(null=True)
     last_tried_at = models.DateTimeField(null=True)
     last_answer = models.CharField(max_length=256, blank=True)
+    last_took_at = models.DateTimeField(null=True)
     away_since = models.DateTimeField(null=True)
     try_wanted_at = models.DateTimeField(null=True)
 

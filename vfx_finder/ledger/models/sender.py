@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
+from vfx_finder.domain.sender import Refused
+
 
 class Sender(models.Model):
     """One system that may send: by C-STORE under its AE title, by STOW-RS with its token, or both.
@@ -40,7 +42,10 @@ class Sender(models.Model):
 
 
 class Refusal(models.Model):
-    """One kind of refusal of one peer, counted: who knocked, from where, and why it was turned away."""
+    """One kind of refusal of one peer, counted: who knocked, from where, and why it was turned away.
+
+    `detail` tells causes apart that share a reason: an expired certificate, and one that a stranger signed.
+    """
 
     calling = models.CharField(max_length=64)
     host = models.CharField(max_length=64)
@@ -53,12 +58,16 @@ class Refusal(models.Model):
     class Meta:
         ordering = ["-last_at"]
         constraints = [
-            models.UniqueConstraint(fields=["calling", "host", "reason"], name="one_row_per_refusal"),
+            models.UniqueConstraint(fields=["calling", "host", "reason", "detail"], name="one_row_per_cause"),
             models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="refusal_times_in_order"),
         ]
 
     def __str__(self) -> str:
         return f"refusal {self.pk} ({self.reason})"
+
+
+NOT_ALL_TAKEN = Q(reason=Refused.NOT_ALL_TAKEN.value)
+"""Callers that were let in, and offered more than is taken."""
 
 
 class CommitmentRequest(models.Model):

@@ -172,7 +172,8 @@ def _taking(one: Traffic, now: datetime) -> Iterator[Alarm]:
     name, said = one.destination.name, one.destination.last_answer or "no answer"
     no_since = one.no_since
     if no_since and now - no_since > DOWN_TOO_LONG:
-        words = f"{name} has taken nothing since {_clock(no_since)}: {said}"
+        why = said if one.said_no else "it answers a try, and did not take what was sent."
+        words = f"{name} has taken nothing since {_clock(no_since)}: {why}"
         yield Alarm("bad", words, _what_becomes(one), "destinations", "Destinations")
     elif one.said_no:
         words = f"The last try at {name} did not succeed: {said}"

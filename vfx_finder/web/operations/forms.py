@@ -25,6 +25,8 @@ ASKED_BY: dict[str, tuple[Protocol, ...]] = {
     "host": BY_LINE,
     "port": BY_LINE,
     "use_tls": BY_LINE,
+    "receiving_application": (Protocol.HL7,),
+    "receiving_facility": (Protocol.HL7,),
     "url": BY_WEB,
     "token": BY_WEB,
     "kinds": (Protocol.DICOM, Protocol.STOW),
@@ -180,6 +182,15 @@ class DestinationForm(SetUpForm):
         help_text="Sent as Authorization: Bearer. Empty keeps the one it has.",
     )
     use_tls = forms.BooleanField(label="TLS", required=False)
+    receiving_application = forms.CharField(
+        label="Receiving application",
+        max_length=227,
+        required=False,
+        help_text="MSH-5, a name or name^ID^type. Empty: as the installation has it.",
+    )
+    receiving_facility = forms.CharField(
+        label="Receiving facility", max_length=227, required=False, help_text="MSH-6, in the same way."
+    )
     kinds = forms.MultipleChoiceField(
         label="What it gets",
         choices=[(kind.value, words) for kind, words in KIND_WORDS.items()],

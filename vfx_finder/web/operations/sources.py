@@ -105,6 +105,7 @@ def sources(request: HttpRequest) -> HttpResponse:
         "empty_title": title,
         "empty_words": explained,
         "refused": _refused(now, every),
+        "not_taken": operations.not_taken(now - REFUSED_DAYS * operations.DAY),
         "commitments": [(one, len(one.asked)) for one in operations.commitments()],
         "named": sorted(set(settings.VFX.accepted_calling_ae_titles) - {one.AETitle for one in every}),
         "vfx": settings.VFX,
