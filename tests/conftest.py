@@ -1,14 +1,13 @@
 """What holds for every test: no network but loopback, peers named or skipped with a reason, few Hypothesis examples."""
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner
 
 # Imported, not a plugin: a conftest's fixture goes before pytest-django's of the same name, under xdist too.
@@ -25,9 +24,12 @@ from tests.support.peers import peer
 LOOPBACK = ("127.", "::1", "localhost", "ip6-localhost")
 CLOSED_EVENTS = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"})
 
-settings.register_profile("house", max_examples=50, deadline=None, print_blob=True)
-settings.register_profile("ci", settings.get_profile("house"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") == "true" else "house")
+# The same examples at every run: whoever looks for new ones does so on purpose, with `--hypothesis-profile=search`.
+settings.register_profile(
+    "house", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", settings.get_profile("house"), max_examples=2000, derandomize=False)
+settings.load_profile("house")
 
 
 class SocketClosed(RuntimeError):

@@ -1,6 +1,8 @@
 """Browsers for the stories."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,11 +20,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def brief_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The live server keeps no connection after an answer, or the test database could not be dropped at the end."""
+def brief_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The live server keeps no connection after an answer, and has answered everybody before the tables are emptied."""
     from django.db import connections
 
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    yield
+    until = time.monotonic() + 120
+    while any(one.name.endswith("(process_request_thread)") for one in threading.enumerate()):
+        assert time.monotonic() < until, "the live server still answers a browser that has been closed"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -33,7 +40,8 @@ def somebody(brief_connections: None, chromium: Browser, live_server: object) ->
     contexts = []
 
     def sits_down(name: str, scripts: bool = True) -> Person:
-        context = chromium.new_context(viewport={"width": 1366, "height": 768}, java_script_enabled=scripts)
+        small = {"width": 1366, "height": 768}
+        context = chromium.new_context(viewport=small, java_script_enabled=scripts, reduced_motion="reduce")
         contexts.append(context)
         person = Person(context.new_page(), live_server.url)
         person.signs_in(name)

@@ -55,7 +55,8 @@ def when_the_mild_one_is_rejected_as_a_schmorl_node(reader: Person) -> None:
     assert reader.level_here == "T8"
     reader.presses("x")
     assert reader.sees("Not ready to sign.")
-    reader.types("Schm", "Enter")
+    reader.chooses("Schmorl")
+    reader.presses("Enter")
     assert reader.is_asked_to_sign("You sign: vertebral fractures T12 grade 2, L1 grade 3. Rejected: T8.")
 
 

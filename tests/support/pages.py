@@ -18,7 +18,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 SETTLE_MS = 800  # a study that just opened does not yet take the key that signs (study.js)
 GRAVE = frozenset({"serious", "critical"})
 
@@ -26,7 +26,7 @@ GRAVE = frozenset({"serious", "critical"})
 def chromium() -> Iterator[Browser]:
     """Debian's chromium without a window, closed again at the end."""
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS), timeout=3 * PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -71,6 +71,18 @@ class Person:
                 self.page.keyboard.press(word)
             else:
                 self.page.keyboard.type(word)
+
+    def chooses(self, words: str) -> None:
+        """By the arrow keys, what begins so in the list that has the cursor.
+
+        Not by typing it: letters that come a second apart on a crowded machine are several choices to the browser.
+        """
+        field = self.page.locator("select:focus")
+        for _ in range(field.locator("option").count()):
+            if field.evaluate("list => list.selectedOptions[0].label").startswith(words):
+                return
+            self.page.keyboard.press("ArrowDown")
+        raise LookupError(f"No choice begins with {words!r}.")
 
     def sees(self, words: str) -> bool:
         """Wait until these words are in view."""

@@ -59,7 +59,7 @@ class Ear:
         return {file.relative_to(self.spool.root).as_posix() for file in found}
 
 
-def eventually(true, within_s: float = 60) -> bool:
+def eventually(true, within_s: float = 120) -> bool:
     """Whether it becomes true within this time: long, since a busy machine is no defect."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:
@@ -76,11 +76,14 @@ def nothing_older_is_collected() -> None:
 
 
 @pytest.fixture(autouse=True)
-def sockets_of_lost_peers() -> Iterator[None]:
+def sockets_of_lost_peers(request: pytest.FixtureRequest) -> Iterator[None]:
     """pynetdicom leaves the socket of a peer that vanished to the garbage collector; collected in its own test.
 
-    So its threads end with the test too: one that lives on holds its socket, which a later test would be blamed for.
+    So its threads end with the test too: one that lives on holds its socket, which a later test would be blamed for,
+    or asks the database while that is being emptied.
     """
+    if "committed_db" in request.fixturenames:  # had first, so that it ends last
+        request.getfixturevalue("committed_db")
     before = set(threading.enumerate())
     yield
     eventually(lambda: not [one for one in threading.enumerate() if one not in before])

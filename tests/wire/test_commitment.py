@@ -43,7 +43,7 @@ CT = str(uid.CTImageStorage)
 LISTENER = Actor.process("listener")
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 LATER = NOW + ROWS_FOLLOW
-SUCCESS = 0x0000
+SUCCESS, PROCESSING_FAILURE = 0x0000, 0x0110
 
 
 @dataclass
@@ -54,19 +54,38 @@ class Pacs:
     heard: list[Proof] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
     answer: int = SUCCESS
+    refused_at_first: int = 0
     slow_s: float = 0.0
     tls: ssl.SSLContext | None = None
+    on_the_line: threading.Lock = field(default_factory=threading.Lock)
 
     def on_result(self, event: evt.Event) -> tuple[int, None]:
         self.types.append(event.request.EventTypeID)
         self.heard.append(proof_of(event.event_information))
         time.sleep(self.slow_s)
-        return self.answer, None
+        return (self.answer if len(self.heard) > self.refused_at_first else PROCESSING_FAILURE), None
 
-    def ask(self, asked: Dataset, stay: Callable[[], bool] = lambda: True, **over: object) -> int | None:
-        """Send an N-ACTION and hang up when `stay` is true; the status that was answered."""
+    def ask(self, asked: Dataset, stay: Callable[[], bool] | None = None, **over: object) -> int | None:
+        """Send an N-ACTION and hang up when `stay` is true, or at once; the status that was answered."""
+        if stay is not None:
+            return self._ask(asked, stay, over)
+        with self.on_the_line:
+            return self._ask(asked, lambda: True, over)
+
+    def hangs_up_first(self, monkeypatch: pytest.MonkeyPatch) -> "Pacs":
+        """Who hangs up at once has done so before its result is looked for, however busy the machine is."""
+        judge = commitment.judge
+
+        def judge_afterwards(*arguments: object) -> object:
+            with self.on_the_line:
+                return judge(*arguments)
+
+        monkeypatch.setattr(commitment, "judge", judge_afterwards)
+        return self
+
+    def _ask(self, asked: Dataset, stay: Callable[[], bool], over: dict[str, object]) -> int | None:
         entity = AE(ae_title="PACS")
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 120
         entity.add_requested_context(StorageCommitmentPushModel)
         link = entity.associate(
             LOOPBACK,
@@ -89,7 +108,19 @@ class Pacs:
         return status.get("Status")
 
 
-def until(true: Callable[[], bool], within_s: float = 60) -> bool:
+def row_when(true: Callable[[CommitmentRequest], object]) -> CommitmentRequest:
+    """The one request as it stood when this became true of it: a later try may change it again."""
+    seen: list[CommitmentRequest] = []
+
+    def looked() -> bool:
+        seen[:] = CommitmentRequest.objects.all()
+        return bool(true(seen[0]))
+
+    assert until(looked)
+    return seen[0]
+
+
+def until(true: Callable[[], bool], within_s: float = 120) -> bool:
     """Whether it becomes true within this time."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
@@ -121,7 +152,7 @@ def brought(committed_db: None, spool: Spool) -> Callable[..., list[Reference]]:
 
 
 @pytest.fixture
-def pacs(spool: Spool, committed_db: None) -> Iterator[Pacs]:
+def pacs(spool: Spool, committed_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pacs]:
     """A PACS in front of a listener that keeps its rows in the real ledger."""
     from django.db import connections
 
@@ -129,7 +160,7 @@ def pacs(spool: Spool, committed_db: None) -> Iterator[Pacs]:
     around = Around(handlers={evt.EVT_N_ACTION: (on_commitment_request, [desk])}, leave=connections.close_all)
     keeper = Keeper(spool, lambda instance: intake.receive(instance, LISTENER, NOW, 60))
     with listening((LOOPBACK, 0), keeper, Door(), around) as here, desk.attended():
-        yield Pacs(here.port)
+        yield Pacs(here.port).hangs_up_first(monkeypatch)
 
 
 @contextmanager
@@ -159,8 +190,7 @@ def test_a_study_is_confirmed_on_the_same_association(pacs: Pacs, brought: Calla
     references = brought("same")
     assert pacs.ask(asking("1.2.3.1", references), stay=lambda: bool(pacs.heard)) == SUCCESS
     assert (pacs.heard[0].TransactionUID, pacs.heard[0].committed, pacs.types) == ("1.2.3.1", uids(references), [1])
-    assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
-    row = CommitmentRequest.objects.get()
+    row = row_when(lambda row: row.answered_at)
     assert (row.calling, row.host, row.next_at, row.problem) == ("PACS", LOOPBACK, None, "")
     assert len(row.answer["committed"]) == len(row.asked) == 3
     assert row.answer["failed"] == []
@@ -249,7 +279,7 @@ def test_several_questions_of_a_pacs_without_a_port_are_all_answered(
 
         def told() -> bool:
             if not asked:
-                asked.append(together.wait(60))
+                asked.append(together.wait(300))
             return bool(one.heard)
 
         one.ask(asking(f"1.2.3.12.{number}", references), stay=told)
@@ -294,13 +324,8 @@ def test_a_pacs_that_refuses_a_result_and_stays_is_told_again_there(
 ) -> None:
     """Its line is kept until it has taken the result, with the same pauses as any other try."""
     monkeypatch.setattr(commitment, "pause_after", lambda _: timedelta(seconds=1))
-    pacs.answer = 0x0110
-
-    def taken() -> bool:
-        pacs.answer = SUCCESS if pacs.heard else pacs.answer
-        return len(pacs.heard) > 1
-
-    pacs.ask(asking("1.2.3.14", brought("stays")), stay=taken)
+    pacs.refused_at_first = 1
+    pacs.ask(asking("1.2.3.14", brought("stays")), stay=lambda: len(pacs.heard) > 1)
     assert until(lambda: CommitmentRequest.objects.get().answered_at is not None)
     assert CommitmentRequest.objects.get().attempts == 1
 
@@ -327,8 +352,7 @@ def test_a_pacs_that_cannot_be_called_is_told_when_it_can(
     """Without a port the row says what to do; later the same request is told by whichever process looks."""
     references = brought("later")
     assert pacs.ask(asking("1.2.3.5", references)) == SUCCESS
-    assert until(lambda: "port is not set" in CommitmentRequest.objects.get().problem)
-    row = CommitmentRequest.objects.get()
+    row = row_when(lambda row: "port is not set" in row.problem)
     assert (row.attempts, row.answered_at) == (1, None)
     assert row.next_at > row.asked_at
     with own_port(pacs) as port:
@@ -341,10 +365,9 @@ def test_a_pacs_that_cannot_be_called_is_told_when_it_can(
 
 def test_a_result_that_is_refused_is_not_told(pacs: Pacs, brought: Callable[..., list[Reference]]) -> None:
     """What counts is the PACS's answer, not that it was sent: it is told again, and its status stands in the row."""
-    pacs.answer = 0x0110
+    pacs.answer = PROCESSING_FAILURE
     pacs.ask(asking("1.2.3.7", brought("refused")), stay=lambda: bool(pacs.heard))
-    assert until(lambda: bool(CommitmentRequest.objects.get().problem))
-    row = CommitmentRequest.objects.get()
+    row = row_when(lambda row: row.problem)
     assert (row.answered_at, row.attempts) == (None, 1)
     assert row.problem.startswith("It answered the result with 0x0110.")
 

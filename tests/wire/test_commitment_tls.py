@@ -71,7 +71,7 @@ def secured(committed_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     context.check_hostname = False
     context.load_cert_chain(theirs.certificate, theirs.key)
     with listening((LOOPBACK, 0), Keeper(spool, lambda _: None), Door(), around) as here, desk.attended():
-        yield Secured(Pacs(here.port, tls=context), authority, files)
+        yield Secured(Pacs(here.port, tls=context).hangs_up_first(monkeypatch), authority, files)
 
 
 def problem() -> str:

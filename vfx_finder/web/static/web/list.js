@@ -9,15 +9,11 @@
     all[Math.min(all.length - 1, Math.max(0, all.indexOf(document.activeElement) + by))]?.focus();
   };
   const moves = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
-  // A key without a row does nothing to whatever happens to stand first: it says what is lacking.
+  // A key without a row does nothing to whatever happens to stand first: it says what is lacking, until the next key.
   const told = Object.assign(document.createElement("p"), { className: "key-told" });
   told.setAttribute("role", "status");
   document.body.append(told);
-  const tell = (words) => {
-    told.textContent = words;
-    clearTimeout(told.timer);
-    told.timer = setTimeout(() => { told.textContent = ""; }, 6000);
-  };
+  const tell = (words) => { told.textContent = words; };
   const act = (key, row) => {
     const here = row?.querySelector(`[data-key="${key}"]`);
     if (here) { here.click(); return; }
@@ -28,7 +24,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || isOff()) return;
     if (event.target.matches("input, select, textarea, button")) return;
-    if (event.key in moves) { event.preventDefault(); tell(""); step(moves[event.key]); }
+    tell("");
+    if (event.key in moves) { event.preventDefault(); step(moves[event.key]); }
     if (/^[a-z]$/.test(event.key) && !event.repeat) act(event.key, event.target.closest("[data-keys] tr"));
     if (event.key === "Enter" && event.target === document.body && !event.repeat) document.querySelector("[data-first]")?.click();
   });
