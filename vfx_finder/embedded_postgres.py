@@ -63,7 +63,7 @@ def address(folder: Path) -> str:
 def answers(database_url: str) -> bool:
     """Whether a PostgreSQL server takes connections at this address."""
     try:
-        psycopg.connect(database_url, connect_timeout=3).close()
+        psycopg.connect(database_url, connect_timeout=10).close()
     except psycopg.OperationalError:
         return False
     return True

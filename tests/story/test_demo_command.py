@@ -12,7 +12,7 @@ from vfx_finder import embedded_postgres
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 900
-TALKATIVE = {"VFX_LOG_LEVEL": "DEBUG", "VFX_LOG_FORMAT": "json"}
+SETTINGS = {"VFX_LOG_LEVEL": "DEBUG", "VFX_LOG_FORMAT": "json", "VFX_KEEP_FREE_MB": "0"}
 PATIENTS = ("DEMO-", "Synthetic", "Sixty Eight", "19580301")
 """What the headers of the six studies say of their patients (`quick_demo.six_tiny_studies`)."""
 
@@ -23,7 +23,7 @@ def quick_demo(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=environment | {"VFX_DATA_DIR": str(folder), "COLUMNS": "160", **TALKATIVE},
+        env=environment | {"VFX_DATA_DIR": str(folder), "COLUMNS": "160", **SETTINGS},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

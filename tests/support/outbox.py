@@ -23,7 +23,7 @@ from vfx_finder.domain.spine import Level
 from vfx_finder.spool import Spool
 
 KINDS = frozenset({Kind.SC, Kind.SR})
-PACE = Pace(first_wait_s=1, longest_wait_s=2, tries=50, proof_wait_s=1, proof_tries=5)
+PACE = Pace(first_wait_s=1, longest_wait_s=2, tries=50, proof_wait_s=1, proof_tries=50)
 
 
 def somebody(role: Role) -> Actor:

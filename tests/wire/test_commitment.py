@@ -174,7 +174,7 @@ def own_port(pacs: Pacs, *, takes_roles: bool = True, tls: ssl.SSLContext | None
     try:
         yield server.server_address[1]
     finally:
-        server.shutdown()
+        entity.shutdown()  # whoever called and said nothing too
 
 
 def asking(transaction: str, references: list[Reference]) -> Dataset:

@@ -22,7 +22,10 @@ from tests.support.mutants import SYNTAXES, damaged_datasets, damaged_streams, s
 from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear, eventually
 from vfx_finder.dicom import whole
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # pydicom also warns of what it then refuses
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:pydicom"),  # pydicom also warns of what it then refuses
+    PEERS_VANISH,
+]
 
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
@@ -146,7 +149,6 @@ def test_mutated_datasets_always_get_an_answer(ear: Ear, tmp_path: Path, syntax:
     assert ear.echoes()
 
 
-@PEERS_VANISH
 def test_damaged_streams_always_end(open_ear):
     """Whatever a broken peer says over a whole association, its connection is closed, and the ear hears the next."""
     random = np.random.default_rng(20261122)

@@ -11,11 +11,12 @@ from pipelines.deliveries import Post
 from pipelines.outgoing import Station
 from tests.support import outbox
 from tests.support.archives import archive, silent_peer
+from tests.wire.conftest import PEERS_VANISH
 from vfx_finder.domain.delivery import DeliveryState, Protocol
 from vfx_finder.ledger.models import Delivery, Destination
 from vfx_finder.spool import Spool
 
-pytestmark = pytest.mark.usefixtures("committed_db")
+pytestmark = [pytest.mark.usefixtures("committed_db"), PEERS_VANISH]
 
 FAULT = "A fault of this software (UnicodeEncodeError)."
 

@@ -46,7 +46,7 @@ def book() -> Book:
     return Book()
 
 
-def is_cut_off(peer: socket.socket, within_s: float = 60) -> bool:
+def is_cut_off(peer: socket.socket, within_s: float = 120) -> bool:
     """Whether the listener ends this connection, perhaps after a last word."""
     peer.settimeout(within_s)
     try:

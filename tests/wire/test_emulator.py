@@ -6,9 +6,11 @@ import pytest
 
 from dicom_listener import emulator
 from tests.support import dicom
-from tests.wire.conftest import LOOPBACK, Ear
+from tests.wire.conftest import LOOPBACK, PEERS_VANISH, Ear
 from vfx_finder.dicom.accepted import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from vfx_finder.domain.errors import Unreadable
+
+pytestmark = PEERS_VANISH
 
 
 def test_progress_counts_to_the_end(ear: Ear):

@@ -15,10 +15,12 @@ import pytest
 from dicom_listener import emulator
 from tests.support import dicom, stow
 from tests.support.intake import NOW
-from tests.wire.conftest import Ear
+from tests.wire.conftest import PEERS_VANISH, Ear
 from vfx_finder.actions import senders
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.ledger.models import Sender, StoredInstance
+
+pytestmark = PEERS_VANISH
 
 NOT_DATA = {".py", ".pyc", ".json", ".txt", ".md", ".typed", ".so", ".gz", ".zip", ".icc"}
 WORDS = {

@@ -66,7 +66,7 @@ def archive(
     try:
         yield Peer(LOOPBACK, server.server_address[1], "ODD", "VFXFINDER", None, patience)
     finally:
-        server.shutdown()
+        entity.shutdown()
 
 
 def fetch(peer: Peer) -> Fetched:

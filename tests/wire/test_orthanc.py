@@ -24,12 +24,14 @@ from tests.support import dicom
 from tests.support.intake import NOW
 from tests.support.orthanc import LOOPBACK, Orthanc, orthanc
 from tests.support.ports import free_port
-from tests.wire.conftest import Ear, eventually
+from tests.wire.conftest import PEERS_VANISH, Ear, eventually
 from vfx_finder.actions import intake, senders
 from vfx_finder.actions.keeping import Keeper
 from vfx_finder.domain.actor import Actor
 from vfx_finder.ledger.models import CommitmentRequest, Sender, StoredInstance
 from vfx_finder.spool import Spool
+
+pytestmark = PEERS_VANISH
 
 SYNTAXES = (uid.ExplicitVRLittleEndian, uid.JPEGLSLossless, uid.JPEG2000Lossless, uid.RLELossless)
 

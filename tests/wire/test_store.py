@@ -8,9 +8,11 @@ import pytest
 from pydicom import uid
 
 from tests.support import dicom
-from tests.wire.conftest import Ear
+from tests.wire.conftest import PEERS_VANISH, Ear
 from vfx_finder.dicom.accepted import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from vfx_finder.domain.errors import Retry
+
+pytestmark = PEERS_VANISH
 
 SYNTAXES = (
     uid.ExplicitVRLittleEndian,

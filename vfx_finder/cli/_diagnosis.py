@@ -87,7 +87,7 @@ def database(settings: Settings) -> Answer:
     """Does PostgreSQL answer, is it new enough, and does its clock agree with this machine's?"""
     name = "database"
     try:
-        with psycopg.connect(settings.database, connect_timeout=3) as connection:
+        with psycopg.connect(settings.database, connect_timeout=10) as connection:
             version = connection.info.server_version
             row = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
     except psycopg.OperationalError:

@@ -21,7 +21,7 @@ from vfx_finder.domain.errors import Broken
 from vfx_finder.domain.sender import AcceptList, Sender, is_loopback
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "ledger" / "migrations"
-CONNECT_SECONDS = 3
+CONNECT_SECONDS = 10
 ALIVE_SECONDS = 60
 EXPIRES_SOON_DAYS = 30
 """A hospital's certificate authority needs weeks, not days."""
