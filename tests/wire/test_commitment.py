@@ -164,9 +164,12 @@ def pacs(spool: Spool, committed_db: None, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @contextmanager
-def own_port(pacs: Pacs, *, takes_roles: bool = True, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def own_port(
+    pacs: Pacs, *, takes_roles: bool = True, tls: ssl.SSLContext | None = None, patience_s: float = 60
+) -> Iterator[int]:
     """The PACS listens too, for results that come by an association of their own."""
     entity = AE(ae_title="PACS")
+    entity.acse_timeout = patience_s
     roles = {"scu_role": True, "scp_role": True} if takes_roles else {}
     entity.add_supported_context(StorageCommitmentPushModel, **roles)
     heard = [(evt.EVT_N_EVENT_REPORT, pacs.on_result)]

@@ -89,7 +89,7 @@ def test_who_comes_by_tls_is_called_back_by_tls_with_papers_on_both_sides(secure
 
 
 def test_a_port_that_speaks_no_tls_is_told_nothing_in_the_clear(secured: Secured) -> None:
-    with own_port(secured.pacs) as port:
+    with own_port(secured.pacs, patience_s=1) as port:
         Sender.objects.create(AETitle="PACS", port=port)
         secured.pacs.ask(asking(TRANSACTION, UNKNOWN))
         assert until(lambda: "by TLS" in problem())
