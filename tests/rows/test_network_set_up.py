@@ -73,7 +73,7 @@ class TestToken:
         assert f'action="{page}"' not in listed
         said = words("source-token", archive.pk)
         assert "The present token stops at once." in said
-        assert f"in use since {NOW - timedelta(days=40):%-d %b %Y}" in said
+        assert f"in use since {timezone.localtime(NOW - timedelta(days=40)):%-d %b %Y}" in said
         assert senders.sender_with(secret) == archive, "looking ends nothing"
         ops.post(page)
         assert senders.sender_with(secret) is None

@@ -217,7 +217,7 @@ class TestSendingLater:
         same = ("case_id", "analysis_id", "review_id", "stage", "state", "attempts")
         assert [getattr(late, name) for name in same] == [getattr(first, name) for name in same]
         assert late.next_at is not None
-        told = AuditEvent.objects.filter(verb="delivery-asked").last()
+        told = AuditEvent.objects.filter(verb="delivery-asked").latest("pk")
         assert (told.name, told.detail["destinations"]) == ("Omar Paz", 1)
         assert "Send the results to" not in said
         assert ops.post(reverse("operations-send", args=[signed]), {"destination": added.pk}).status_code == 409
