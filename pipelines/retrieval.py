@@ -112,7 +112,8 @@ class Asker:
         def look() -> str:
             found = ask.studies_of_patient(self._peer(archive), wanted.PatientID, wanted.Modality, wanted.before)
             count = asking.record_search(search.pk, wanted, found, self.now())
-            return f"Listed earlier studies of a flagged patient; {count} are asked for."
+            asked_for = "none is" if not count else "one is" if count == 1 else f"{count} are"
+            return f"Listed earlier studies of a flagged patient; {asked_for} asked for."
 
         return self._try(archive, look, or_else=lambda words: asking.fail_search(search.pk, words, self.now()))
 
@@ -132,7 +133,8 @@ class Asker:
         else:
             self._await_rows(asked, fetched)
             state = asking.record(asked, fetched, self.now())
-            self._note_well(archive, f"Handed over {fetched.completed} images.")
+            images = "1 image" if fetched.completed == 1 else f"{fetched.completed} images"
+            self._note_well(archive, f"Handed over {images}.")
             log.info("study-asked-for", archive=archive.pk, state=state, images=fetched.completed)
         return True
 
@@ -145,7 +147,8 @@ class Asker:
         def look() -> str:
             found = ask.studies_of_day(self._peer(archive), day, sweep.modality, sweep.description)
             asking.list_day(sweep.pk, day, found, self.now())
-            return f"Listed {len(found)} studies of {day}."
+            many = "no study" if not found else "1 study" if len(found) == 1 else f"{len(found)} studies"
+            return f"Listed {day:%-d %b %Y}: {many} of {sweep.modality}."
 
         return self._try(archive, look)
 

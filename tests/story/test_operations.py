@@ -5,19 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.support import busy_day
 from tests.support.pages import Person
-from vfx_finder.actions import delivery, dispatch, heartbeat, retrieval, routing, senders
+from vfx_finder.actions import asking, delivery, dispatch, heartbeat, retrieval, routing, senders
 from vfx_finder.actions._trail import Act
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivered import Kind
 from vfx_finder.domain.delivery import Answer, DestinationFacts, Pace, Protocol
-from vfx_finder.domain.retrieval import ArchiveFacts
+from vfx_finder.domain.retrieval import ArchiveFacts, Listed
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.routing import Rule, Verdict
 from vfx_finder.domain.spine import Level
-from vfx_finder.ledger.models import Case, Delivery, Destination, HospitalMessage, Sender, SignedReview
+from vfx_finder.ledger.models import Case, Delivery, Destination, HospitalMessage, Sender, SignedReview, Sweep
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -119,6 +120,7 @@ def test_no_page_of_the_operator_stands_in_anybodys_way(people: dict[Role, objec
     details = [reverse("operations-study", args=[case]), reverse("rules-trial", args=[case])]
     details += [reverse(name) for name in ("source-add", "destination-add", "rule-add", "archive-add")]
     details += [reverse("destination", args=[Destination.objects.get().pk])]
+    details += [reverse("sweep", args=[Sweep.objects.get().pk])]
     wrong |= {("filled", address): found for address in [*LISTS, *details] if (found := look_at(operator, address))}
     assert wrong == {}
     assert not operator.complaints
@@ -148,7 +150,9 @@ def set_up(operator: Actor) -> None:
     heartbeat.beat("listener", NOW, {"free_bytes": 30 * 10**9})
     routing.keep_rule(Rule("Emergency first", Verdict.URGENT, StationName="ED*"), operator, NOW)
     archive = retrieval.keep_archive(ArchiveFacts("PACS", "PACS_MAIN", "10.1.9.7", 104), operator, NOW)
-    retrieval.start_sweep(archive.pk, ((NOW - timedelta(days=30)).date(), NOW.date()), operator, NOW)
+    today = timezone.localdate(NOW)
+    sweep = retrieval.start_sweep(archive.pk, (today - timedelta(days=30), today), operator, NOW)
+    asking.list_day(sweep.pk, today, [Listed("1.2.3.4", f"{today:%Y%m%d}")], NOW)
     HospitalMessage.objects.create(
         received_at=NOW, control_id="M1", kind="ADT^A40", sha256="0" * 64, outcome="listed", reason="two-open-referrals"
     )

@@ -14,6 +14,8 @@ from vfx_finder.domain.hours import Hours
 from vfx_finder.domain.retrieval import OPEN, AskedState, SweepState, pause_at
 from vfx_finder.ledger.models import Archive, Case, PriorSearch, StoredInstance, Sweep, SweptStudy
 
+LEAF = 100
+"""Studies on one page of a sweep."""
 RUNNING = Q(sweep__state=SweepState.RUNNING) | Q(sweep__isnull=True)
 """What may be asked for: the studies of running sweeps, and priors."""
 
@@ -67,6 +69,34 @@ def progress(sweeps: Iterable[Sweep]) -> list[Progress]:
     counted = SweptStudy.objects.filter(sweep__in=rows).values_list("sweep_id", "state").annotate(Count("pk"))
     found = {(sweep, state): count for sweep, state, count in counted}
     return [_progress(sweep, {state: found.get((sweep.pk, state.value), 0) for state in AskedState}) for sweep in rows]
+
+
+def progress_of(sweep_id: int) -> Progress | None:
+    """How far one sweep has come; None where there is none of this id."""
+    return next(iter(progress(Sweep.objects.select_related("archive").filter(pk=sweep_id))), None)
+
+
+@dataclass(frozen=True)
+class SweptLeaf:
+    """Some studies of a sweep by day, each with its row here and where that stands; `number` counts from 1."""
+
+    studies: tuple[tuple[SweptStudy, int | None, CaseState | None], ...]
+    number: int
+    last: int
+    total: int
+
+
+def swept(sweep_id: int, state: AskedState | None, number: int) -> SweptLeaf:
+    """One leaf of what a sweep has listed, or of that in one state; a number beyond the last means the last."""
+    every = SweptStudy.objects.filter(sweep_id=sweep_id, **({"state": state} if state else {}))
+    total = every.count()
+    last = max(1, -(-total // LEAF))
+    place = min(max(1, number), last)
+    rows = list(every.order_by("StudyDate", "pk")[(place - 1) * LEAF : place * LEAF])
+    cases = Case.objects.filter(StudyInstanceUID__in=[row.StudyInstanceUID for row in rows])
+    known = {uid: (pk, CaseState(stands)) for uid, pk, stands in cases.values_list("StudyInstanceUID", "pk", "state")}
+    here = [(row, *known.get(row.StudyInstanceUID, (None, None))) for row in rows]
+    return SweptLeaf(tuple(here), place, last, total)
 
 
 def not_received(sweep_id: int) -> QuerySet[SweptStudy]:

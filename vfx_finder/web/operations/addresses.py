@@ -13,6 +13,7 @@ from vfx_finder.web.operations import (
     seeing_to,
     sources,
     studies,
+    sweeps,
     tokens,
 )
 
@@ -69,4 +70,5 @@ ADDRESSES = [
     path("operations/archives/<int:archive_id>/switch", archives.switch, name="archive-switch"),
     path("operations/archives/<int:archive_id>/sweep", archives.start, name="archive-sweep"),
     path("operations/sweeps/<int:sweep_id>", archives.change, name="sweep-change"),
+    path("operations/sweeps/<int:sweep_id>/studies", sweeps.studies, name="sweep"),
 ]

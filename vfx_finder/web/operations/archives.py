@@ -16,13 +16,8 @@ from vfx_finder.ledger import retrieval
 from vfx_finder.ledger.models import Archive, Sweep, SweptStudy
 from vfx_finder.web.operations.archive_forms import ArchiveForm, SweepForm
 from vfx_finder.web.operations.sheet import Sheet, actor_of, answered
+from vfx_finder.web.operations.sweeps import SWEEP_WORDS
 
-SWEEP_WORDS: dict[SweepState, tuple[str, str]] = {
-    SweepState.RUNNING: ("running", "good"),
-    SweepState.PAUSED: ("paused", "ask"),
-    SweepState.CANCELLED: ("cancelled", ""),
-    SweepState.DONE: ("done", "good"),
-}
 _FAILURES_SHOWN = 50
 CHANGES = {
     "pause": actions.pause_sweep,
