@@ -9,11 +9,16 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from pipelines.worker import Hands, attempt
 from tests.support import intake as given
+from tests.support.forms import Words, plain
 from tests.support.spines import analysis as spine
+from vfx_finder.accounts.models import User
 from vfx_finder.actions import analysis, intake, operations, routing
 from vfx_finder.actions.intake import Receipt
 from vfx_finder.domain.actor import Actor
@@ -217,6 +222,24 @@ def test_a_study_left_out_for_its_unknown_sender_is_put_to_the_rules_again(opera
     intake.settle_due(given.later(130))
     case = Case.objects.get()
     assert (case.state, case.priority, case.routed_by) == (CaseState.SETTLED, "urgent", "the scanner first")
+
+
+def test_the_pages_say_until_when_an_off_peak_study_waits(
+    rules: list[int], words: Words, settings, radiologist: Actor, client: Client
+) -> None:
+    """In local time, and only while it waits for its hours: an urgent one, or one within them, waits for nothing."""
+    case, urgent = settled(), settled(2, age="080Y")
+    hour = timezone.localtime().hour
+    night = Hours((hour + 2) % 24, (hour + 3) % 24)  # not now, even if the clock strikes meanwhile
+    settings.VFX = settings.VFX.model_copy(update={"off_peak": str(night)})
+    until = f"waits until {night.first:02d}:00"
+    assert until in words("operations-study", case.pk)
+    assert words("operations").count(until) == 1
+    assert until not in words("operations-study", urgent.pk)
+    client.force_login(User.objects.get(pk=radiologist.user_id), backend="django.contrib.auth.backends.ModelBackend")
+    assert f"Waiting until {night.first:02d}:00" in plain(client.get(reverse("study", args=[case.pk])).content.decode())
+    settings.VFX = settings.VFX.model_copy(update={"off_peak": "0-0"})
+    assert "waits until" not in words("operations-study", case.pk)
 
 
 def test_off_peak_waits_for_its_hours_and_is_then_analysed(rules: list[int]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.utils import timezone
 
 from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, millimetres
@@ -18,6 +19,7 @@ from vfx_finder.figures.density import ShownDensity, shown_density
 from vfx_finder.figures.people import Person, patient_of, person_aged, plain_date, written_date
 from vfx_finder.figures.sagittal import Figure, Mark, figure
 from vfx_finder.figures.since import ShownChange, ShownComparison
+from vfx_finder.figures.waiting import held_until
 from vfx_finder.ledger.models import SignedReview
 from vfx_finder.ledger.queries import StudyFile
 from vfx_finder.reading.comparison import compared
@@ -192,7 +194,9 @@ def went_to(signed: SignedReview) -> str:
 
 def _closed_because(file: StudyFile) -> str:
     if file.review is None:
-        return _CLOSED_BECAUSE.get(CaseState(file.case.state), "")
+        until = held_until(file.case, settings.VFX.off_peak_hours, timezone.now())
+        said = _CLOSED_BECAUSE.get(CaseState(file.case.state), "")
+        return f"Waiting until {until} to be analysed again." if until else said
     signed_at = timezone.localtime(file.review.signed_at)
     when = f"{plain_date(signed_at.date())} {signed_at:%H:%M}"
     return (

@@ -2,10 +2,14 @@
 
 from typing import Final
 
+from django.conf import settings
+from django.utils import timezone
+
 from vfx_finder.domain.flow import CASE_OWNER, REFERRAL_OWNER, CaseState
 from vfx_finder.domain.referral import Route
 from vfx_finder.domain.routing import BY_HAND, PULLED, Priority
 from vfx_finder.domain.study import Reason
+from vfx_finder.figures.waiting import held_until
 from vfx_finder.ledger.models import Case
 from vfx_finder.ledger.whereabouts import Whereabouts
 
@@ -34,7 +38,8 @@ def in_hands(case: Case, went: Whereabouts | None) -> str:
         return "nobody: left out by a rule"
     if case.reason_seen_at is not None:
         return "nobody: seen to"
-    return CASE_OWNER[state]
+    until = held_until(case, settings.VFX.off_peak_hours, timezone.now())
+    return f"{CASE_OWNER[state]}: waits until {until}" if until else CASE_OWNER[state]
 
 
 def _after_signing(went: Whereabouts) -> str:
