@@ -83,6 +83,23 @@ def test_an_engine_routes_by_what_the_settings_name(post, monkeypatch):
     assert [header.text(field) for field in (3, 4, 5, 6)] == ["VFX_FINDER", "RAD", "ENGINE", "HOSP"]
 
 
+def test_two_engines_have_receivers_of_their_own(post, monkeypatch):
+    """What a destination names goes before the settings, each field by itself."""
+    monkeypatch.setenv("VFX_HL7_RECEIVING_APPLICATION", "ENGINE")
+    monkeypatch.setenv("VFX_HL7_RECEIVING_FACILITY", "HOSP")
+    post = replace(post, station=station_of(Settings()))
+    taken: list[bytes] = []
+    with receiver(taking(taken)) as peer:
+        own = engine(peer.port, receiving_application="RIS^1.2.3^ISO")
+        usual = outbox.destination("other", peer.port, protocol=Protocol.HL7, AETitle="", kinds=frozenset())
+        outbox.signed()
+        assert {serve(post, own), serve(post, usual)} == {DeliveryState.PROVEN}
+    assert [[read(one).header.raw(field) for field in (5, 6)] for one in taken] == [
+        ["RIS^1.2.3^ISO", "HOSP"],
+        ["ENGINE", "HOSP"],
+    ]
+
+
 def test_a_refusal_is_tried_again_as_the_same_message(post):
     """AR says that it may be sent again: the receiver sees one control ID, and one result."""
     ids: list[str] = []
