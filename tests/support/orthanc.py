@@ -144,6 +144,10 @@ def _configuration(here: Orthanc) -> dict[str, object]:
         "DicomAlwaysAllowMove": True,
         "UnknownSopClassAccepted": True,
         "TcpNoDelay": True,
+        # Seconds that it has patience with us: ten by default, which a crowded machine may take.
+        "DicomScuTimeout": 300,
+        "DicomScpTimeout": 300,
+        "HttpTimeout": 300,
         "StableAge": 1,
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": False},
     }
