@@ -9,8 +9,11 @@ from torch import Tensor
 
 from models.synthesis.blocks import LEVEL_ORDER, LEVELS
 from models.synthesis.bones import Capsules
-from models.synthesis.film_body import Solid, arms, gas, head, lungs, skin, thighs
+from models.synthesis.film_arms import arms
+from models.synthesis.film_body import gas, head, skin, thighs
+from models.synthesis.film_chest import inside_chest, lungs
 from models.synthesis.film_rays import View, frontal_turn, lateral_turn
+from models.synthesis.film_solids import Solid
 from models.synthesis.shapes import BodyShape, body_depth, occupancy, plate_height, posterior_dent
 from models.synthesis.spine import Array, SyntheticVertebra
 from models.synthesis.trunk import Trunk
@@ -19,6 +22,9 @@ from models.synthesis.volumes import true_heights, true_loss
 PIXEL_MM = 0.8
 LAYERS = ("soft", "body", "bone", "limbs", "metal")
 STEP_MM = 2.0
+METAL_RATE = 0.08
+"""Of films without metal in the trunk; upright whole films are taken of operated patients more than CT is."""
+
 FRACTIONS = np.array([0.0, 0.04, 0.1, 0.18, 0.28, 0.38, 0.5, 0.62, 0.72, 0.82, 0.9, 0.96, 1.0])
 """Where the outline's end-plates are given, as fractions of the depth from the anterior to the posterior wall."""
 _WALL = (-0.6, -0.2, 0.2, 0.6)
@@ -72,10 +78,12 @@ def draw_film(trunk: Trunk, rng: np.random.Generator, frontal: bool = False, dev
     """The trunk projected on a film, with its truth."""
     view = draw_view(trunk, rng, frontal, device)
     layers = {name: torch.zeros(view.size, device=device) for name in LAYERS}
-    layers["soft"] += skin(trunk, view, rng, frontal) + lungs(trunk, view, rng)
+    layers["soft"] += skin(trunk, view, rng, frontal) + lungs(trunk, view, rng, frontal)
+    layers["soft"] += inside_chest(trunk, view, rng)
     for solid in gas(trunk, rng):
         solid.add_to(layers["soft"], view)
-    for solid in (*head(trunk, rng), *arms(trunk, rng), *thighs(trunk)):
+    layers["limbs"] += arms(trunk, view, rng)
+    for solid in (*head(trunk, rng), *thighs(trunk)):
         solid.add_to(layers["limbs"], view)
     for bone in (*trunk.bones, *trunk.arches):
         if bone.owner not in ("arms", "skull"):
@@ -121,8 +129,8 @@ def _metal(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     """Screws and rods over any stretch, cages in discs; none in most."""
     made: list[Solid] = []
     bodies = [v for v in trunk.spine.vertebrae if v.kind == "body"]
-    if trunk.hardware:
-        count = int(rng.integers(2, 12))
+    if trunk.hardware or rng.random() < METAL_RATE:
+        count = int(rng.integers(2, 15))
         first = int(rng.integers(6, len(bodies) - 1))
         for side in (-1.0, 1.0):
             heads = [_screw(v, side, made) for v in bodies[first : first + count]]

@@ -1,59 +1,29 @@
-"""What a film shows of a patient beside the spine: skin, lungs, gas, head, raised arms, thighs."""
-
-from dataclasses import dataclass
+"""What a film shows of a patient beside the spine, chest and arms: skin, head, thighs, bowel."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.synthesis.film_rays import View, ball_chord, tube_chords
-from models.synthesis.spine import Array
+from models.synthesis.film_rays import View
+from models.synthesis.film_solids import Solid
 from models.synthesis.trunk import Trunk
 
 _SKIN = (
     # level, offset up (mm), behind the spine, before it, half width (mm)
-    ("C3", 110.0, 95.0, 85.0, 72.0),
-    ("C3", 25.0, 62.0, 62.0, 62.0),
-    ("C6", 0.0, 62.0, 62.0, 62.0),
-    ("T1", 0.0, 68.0, 78.0, 120.0),
-    ("T4", 0.0, 66.0, 125.0, 165.0),
+    ("C3", 110.0, 80.0, 95.0, 72.0),
+    ("C3", 30.0, 46.0, 50.0, 50.0),
+    ("C6", 0.0, 46.0, 46.0, 52.0),
+    ("T1", 10.0, 60.0, 62.0, 95.0),
+    ("T4", 0.0, 62.0, 120.0, 150.0),
     ("T8", 0.0, 62.0, 160.0, 160.0),
     ("T11", 0.0, 64.0, 158.0, 150.0),
     ("L3", 0.0, 78.0, 140.0, 150.0),
-    ("S1", 0.0, 92.0, 125.0, 172.0),
-    ("S1", -90.0, 125.0, 118.0, 178.0),
-    ("S1", -200.0, 92.0, 100.0, 160.0),
-    ("S1", -420.0, 60.0, 85.0, 130.0),
+    ("S1", 0.0, 82.0, 152.0, 172.0),
+    ("S1", -90.0, 98.0, 155.0, 178.0),
+    ("S1", -200.0, 72.0, 135.0, 160.0),
+    ("S1", -420.0, 45.0, 110.0, 130.0),
 )
 """Skin round the spine's mid-line, sized by the trunk's scale (house values for generating pictures only)."""
-
-
-@dataclass(frozen=True)
-class Solid:
-    """A tube (`ends` [2, 3], `radius`) or an ellipsoid (`ends` [1, 3], `axes`), in trunk mm; `density` is what it adds
-    to water (1 = as much as water again). `core` = (radius, density) is added along a tube's middle."""
-
-    ends: Array
-    radius: float
-    density: float
-    axes: Array | None = None
-    core: tuple[float, float] | None = None
-
-    def add_to(self, picture: Tensor, view: View) -> None:
-        """Add this solid's water equivalent (mm) to every pixel of `picture` [H, W]."""
-        reach = float(self.radius if self.axes is None else self.axes.max())
-        rays = view.box(self.ends, reach)
-        if rays is None:
-            return
-        ends = torch.as_tensor(self.ends, dtype=torch.float32, device=view.device)
-        if self.axes is not None:
-            axes = torch.as_tensor(self.axes, dtype=torch.float32, device=view.device)
-            picture[rays.rows, rays.cols] += self.density * ball_chord(rays, ends[0], axes)
-            return
-        tubes = ((self.radius, self.density), *((self.core,) if self.core else ()))
-        chords = tube_chords(rays, ends, tuple(radius for radius, _ in tubes))
-        for chord, (_, density) in zip(chords, tubes, strict=True):
-            picture[rays.rows, rays.cols] += density * chord
 
 
 def skin(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = False) -> Tensor:
@@ -87,32 +57,6 @@ def skin(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = Fal
     return thick
 
 
-def lungs(trunk: Trunk, view: View, rng: np.random.Generator) -> Tensor:
-    """What the two lungs take away (water mm, negative) [H, W]; each ends below at its own dome."""
-    levels = {v.name: v.centre for v in trunk.spine.vertebrae}
-    picture = torch.zeros(view.size, device=view.device)
-    chest, scale, air = trunk.chest, trunk.spine.scale, float(rng.uniform(-0.82, -0.6))
-    breath = rng.uniform(-25, 30)
-    for side in (-1.0, 1.0):
-        at = levels["T6"] + np.array([side * 0.5 * chest[0], -0.72 * chest[1] + rng.uniform(0, 14), -5.0])
-        axes = np.array([0.45 * chest[0], rng.uniform(0.92, 1.08) * chest[1], 145.0]) * scale
-        one = torch.zeros_like(picture)
-        Solid(at[None], 0.0, air, axes).add_to(one, view)
-        dome = levels["T11"] + np.array([0.0, -0.75 * chest[1], rng.uniform(10, 30) + breath])
-        picture += one * _above(view, dome, rng.uniform(30, 55), chest[1] * rng.uniform(0.85, 1.1))
-    return picture
-
-
-def _above(view: View, dome: Array, high: float, half: float) -> Tensor:
-    """1 above a diaphragm's dome, 0 below it; the top lies at `dome`, its edge `high` mm lower, `half` mm away."""
-    row, col = view.pixels(dome[None])[0]
-    rows = torch.arange(view.size[0], dtype=torch.float32, device=view.device)[:, None]
-    cols = torch.arange(view.size[1], dtype=torch.float32, device=view.device)[None]
-    edge = row + high / view.pixel_mm * ((cols - col).abs() * view.pixel_mm / half).clamp_max(1.3) ** 2
-    share: Tensor = ((edge - rows) * view.pixel_mm / 2.0 + 0.5).clamp(0, 1)
-    return share
-
-
 def head(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     """Brain, skull shell, face, jaw with teeth."""
     c3 = trunk.spine.vertebrae[0].centre
@@ -138,47 +82,18 @@ def head(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     return made
 
 
-def arms(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
-    """Both arms as patients hold them for a lateral film: hands at the collar bones, on a bar, or raised."""
-    levels = {v.name: v.centre for v in trunk.spine.vertebrae}
-    pose, s, made = rng.choice(["collar", "bar", "raised"], p=[0.6, 0.2, 0.2]), trunk.spine.scale, []
-    thick = rng.uniform(26, 44)
-    for side in (-1.0, 1.0):
-        joint = levels["T2"] + np.array([side * 155 * s, -30 + rng.uniform(-25, 20), rng.uniform(-15, 20)])
-        reach, fall = {"collar": (-190, -190), "bar": (-250, -60), "raised": (-130, 260)}[str(pose)]
-        elbow = joint + np.array([side * 20, reach * rng.uniform(0.6, 1.1), fall * rng.uniform(0.7, 1.1)])
-        onward = {"collar": (rng.uniform(-60, 70), rng.uniform(180, 250)), "bar": (-220, 60), "raised": (-60, 200)}
-        hand = elbow + np.array([-side * 60, *onward[str(pose)]])
-        made += [
-            Solid(np.stack([joint, elbow]), thick * s, 0.9),
-            Solid(joint[None], 0.0, 0.6, np.array([55.0, 60.0, 75.0]) * s * rng.uniform(0.8, 1.15)),
-            Solid(np.stack([elbow, hand]), 0.75 * thick * s, 0.9),
-            Solid(elbow[None], 0.0, 0.4, np.full(3, thick * s)),
-            *_bone(joint, elbow, 12.0 * s),
-            *_bone(elbow, hand, 7.0 * s),
-            *_bone(elbow + np.array([0, 18, 6]), hand + np.array([8, 12, 8]), 6.5 * s),
-        ]
-        for n in range(4):
-            tip = hand + (hand - elbow) * 0.35 + np.array([0, 10 * (n - 1.5), 8 * n])
-            made.append(Solid(np.stack([hand, tip]), 4.0, 0.6))
-    return made
-
-
-def _bone(a: Array, b: Array, radius: float) -> list[Solid]:
-    return [Solid(np.stack([a, b]), radius, 1.1, core=(0.65 * radius, -0.9))]
-
-
 def thighs(trunk: Trunk) -> list[Solid]:
     """The shafts of both femora, which the trunk of a CT does not reach."""
     s1, s, made = next(v for v in trunk.spine.vertebrae if v.name == "S1").centre, trunk.spine.scale, []
     for side in (-1.0, 1.0):
         hip = s1 + np.array([side * 125, -30, -150]) * s
-        made += _bone(hip, hip + np.array([-side * 15, -20, -330]) * s, 15.0 * s)
+        foot = hip + np.array([-side * 15, -20, -330]) * s
+        made.append(Solid(np.stack([hip, foot]), 15.0 * s, 1.1, core=(9.8 * s, -0.9)))
     return made
 
 
 def gas(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
-    """Bowel with gas, stool or contrast, the stomach's bubble, the windpipe, and the heart between the lungs."""
+    """Bowel with gas, stool or contrast, and the stomach's bubble."""
     levels = {v.name: v.centre for v in trunk.spine.vertebrae}
     made = [Solid(one.centre[None], 0.0, one.hu / 1000, one.axes) for one in trunk.organs[9:]]
     for _ in range(int(rng.integers(4, 30))):
@@ -189,14 +104,4 @@ def gas(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     made.append(
         Solid(stomach[None], 0.0, -0.95, np.array([rng.uniform(15, 50), rng.uniform(15, 45), rng.uniform(8, 22)]))
     )
-    heart = levels["T8"] + np.array([15.0, -rng.uniform(75, 110), 0])
-    made.append(
-        Solid(heart[None], 0.0, float(rng.uniform(0.3, 0.75)), np.array([60.0, 55.0, 60.0]) * trunk.spine.scale)
-    )
-    for _ in range(int(rng.integers(10, 40))):
-        start = levels["T7"] + np.array([rng.choice([-60.0, 60.0]), -rng.uniform(0, 120), rng.uniform(-80, 100)])
-        end = start + rng.normal(0, 25, 3)
-        made.append(Solid(np.stack([start, end]), float(rng.uniform(1.5, 5)), float(rng.uniform(0.3, 0.9))))
-    pipe = np.stack([levels["C6"] + np.array([0, -28.0, 0]), levels["T4"] + np.array([0, -38.0, 0])])
-    made.append(Solid(pipe, 8.5, -0.9))
     return made

@@ -23,6 +23,7 @@ class Exposure:
     """How one film was taken and processed. `weights` of the five layers (neper per mm of water); `scatter` as a share
     of the primary rays and its reach (mm); `photons` per pixel of 1 mm in free air; `flatten`: how much of the large
     differences is taken away, over `reach_mm`; `sharpen`; `gamma`; `black`, `white`: quantiles that are clipped;
+    `knee`: how much the brightest parts are pressed together; `ceiling`: the grey of the densest tissue;
     `mottle`: SD (neper) of what vessels, bowel and skin folds add, in patches of each of `MOTTLE_MM`."""
 
     weights: tuple[float, ...]
@@ -35,13 +36,15 @@ class Exposure:
     gamma: float
     black: float
     white: float
+    knee: float
+    ceiling: float
     mottle: tuple[float, float, float]
     seed: int
 
 
 def draw_exposure(rng: np.random.Generator) -> Exposure:
     """A random exposure, from flat and clean to burnt, noisy and over-processed."""
-    mu, bone = WATER_PER_MM * rng.uniform(0.7, 1.1), rng.uniform(2.2, 7.0)
+    mu, bone = WATER_PER_MM * rng.uniform(0.7, 1.1), rng.uniform(2.2, 9.0)
     weights = (
         1.0,
         bone * rng.uniform(0.8, 1.3),
@@ -60,6 +63,8 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
         gamma=float(rng.uniform(0.55, 1.4)),
         black=float(rng.uniform(0.0, 0.06)),
         white=float(rng.uniform(0.97, 1.0)),
+        knee=float(rng.uniform(0.3, 2.5) if rng.random() < 0.6 else 0.01),
+        ceiling=float(rng.uniform(0.7, 1.0)),
         mottle=_mottle(rng),
         seed=int(rng.integers(2**31)),
     )
@@ -126,9 +131,14 @@ class Exposed:
     def _toned(self, grey: Tensor, pixel_mm: float) -> Tensor:
         if self.exposure.sharpen and pixel_mm < 2:
             grey = grey + self.exposure.sharpen * (grey - _blurred(grey, 1.5 / pixel_mm))
-        level = ((grey - self._low) / self._span).clamp(0, 1)
-        toned: Tensor = level**self.exposure.gamma
-        return toned
+        return toned(((grey - self._low) / self._span).clamp(0, 1), self.exposure)
+
+
+def toned(level: Tensor, exposure: Exposure) -> Tensor:
+    """Grey (0..1) of densities 0 to 1: the brightest pressed together, bent, and ending at the ceiling."""
+    pressed = torch.expm1(-exposure.knee * level) / float(np.expm1(-exposure.knee))
+    shown: Tensor = pressed**exposure.gamma * exposure.ceiling
+    return shown
 
 
 def _blurred(picture: Tensor, sigma: float) -> Tensor:
@@ -143,22 +153,26 @@ def _sampled(picture: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
 
 
 def graticule(picture: Tensor, rows: Tensor, cols: Tensor, mm: float, rng: np.random.Generator) -> Tensor:
-    """The thin crossed lines of a cassette over a picture of the film points (row, col), `mm` apart."""
+    """The thin crossed wires of a cassette over a picture of the film points (row, col), `mm` apart. A wire thinner
+    than a pixel of the picture is fainter, but unbroken."""
     step, wide = rng.uniform(30, 80) / mm, rng.uniform(0.6, 1.6)
-    lines = ((rows - rng.uniform(0, step)) % step < wide) | ((cols - rng.uniform(0, step)) % step < wide)
-    return (picture + lines * float(rng.uniform(0.04, 0.35))).clamp(0, 1)
+    pixel = float(torch.hypot(rows[1, 0] - rows[0, 0], cols[1, 0] - cols[0, 0]))
+    reach = max(wide, pixel)
+
+    def wires(at: Tensor) -> Tensor:
+        away = ((at - float(rng.uniform(0, step))) % step - step / 2).abs()
+        return (1 - away / reach).clamp_min(0.0)
+
+    shown = torch.maximum(wires(rows), wires(cols)) * min(1.0, 1.5 * wide / reach)
+    return (picture + shown * float(rng.uniform(0.04, 0.4))).clamp(0, 1)
 
 
 def marked(picture: Tensor, mm: float, rng: np.random.Generator) -> Tensor:
-    """A film's own furniture over it: stitch seam, burnt-in letters, collimator, corset bars."""
+    """A film's own furniture over it: stitch seam, burnt-in letters, edges of cassettes, collimator, corset bars."""
     picture = picture.clone()
     height, width = picture.shape
-    if rng.random() < 0.3:
-        at, shift = int(rng.uniform(0.2, 0.8) * height), int(rng.integers(-2, 3))
-        below = picture[at:] * float(rng.uniform(0.8, 1.1)) + float(rng.uniform(-0.1, 0.15))
-        picture[at:] = torch.roll(below, shift, 1).clamp(0, 1)
-        if rng.random() < 0.7:
-            picture[at : at + max(1, round(2 / mm))] = float(rng.uniform(0.5, 1))
+    if rng.random() < 0.45:
+        _stitch(picture, mm, rng)
     for _ in range(int(rng.integers(0, 4))):
         row, col = int(rng.uniform(0, height - 4)), int(rng.uniform(0, width - 10))
         picture[row : row + int(rng.integers(1, 5)), col : col + int(rng.integers(3, 14))] = float(rng.uniform(0.6, 1))
@@ -167,4 +181,28 @@ def marked(picture: Tensor, mm: float, rng: np.random.Generator) -> Tensor:
         fill = float(rng.choice([0.0, 0.0, 1.0, rng.uniform(0, 1)]))
         picture[:, : bars[0]] = fill
         picture[:, width - bars[1] :] = fill
+    if rng.random() < 0.35:
+        _edges(picture, rng)
     return picture
+
+
+def _stitch(picture: Tensor, mm: float, rng: np.random.Generator) -> None:
+    """Two exposures laid together: another tone below, a step to the side, and mostly a thin bright or dark line."""
+    height = picture.shape[0]
+    at, shift = int(rng.uniform(0.2, 0.8) * height), int(rng.integers(-2, 3)) if rng.random() < 0.5 else 0
+    tone = rng.random() < 0.5
+    below = picture[at:] * float(rng.uniform(0.8, 1.1) if tone else 1.0)
+    picture[at:] = torch.roll(below + float(rng.uniform(-0.1, 0.15) if tone else 0.0), shift, 1).clamp(0, 1)
+    if rng.random() < 0.8:
+        line = picture[at : at + max(1, round(2 / mm))]
+        line += float(rng.uniform(0.15, 1.0)) * (float(rng.uniform(0.6, 1)) - line)
+
+
+def _edges(picture: Tensor, rng: np.random.Generator) -> None:
+    """Bright lines along the sides where a cassette ends, over the whole length or one exposure of it."""
+    height, width = picture.shape
+    first, last = (0, height) if rng.random() < 0.4 else sorted(int(v) for v in rng.integers(0, height, 2))
+    for side in range(int(rng.integers(1, 3))):
+        away = int(rng.integers(0, max(2, width // 6)))
+        col = away if side else width - 1 - away
+        picture[first:last, col] = float(rng.uniform(0.6, 1))

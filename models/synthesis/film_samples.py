@@ -24,6 +24,10 @@ CORNERS = (("upper", 0), ("upper", -1), ("lower", 0), ("lower", -1))
 STRIP_MM = 1.0
 STRIP_SIZE = (160, 96)
 STRIP_HEAT_SD_PX = 2.5
+UPRIGHT_DEG = -9.0
+"""Parts are turned so on average: synthetic trunks stoop, L5 lies 6 degrees behind T1, where in patients who stand in
+balance (the plumb line of C7 meets the back of S1) it lies some degrees before it."""
+
 _STRIP_WEIGHT = {"C": 0.25, "T": 1.0, "L": 1.0}
 
 
@@ -98,9 +102,10 @@ def draw_whole(exposed: Exposed, rng: np.random.Generator) -> Whole:
     picture = _sampled(exposed.coarse, (rows - half) / COARSE, (cols - half) / COARSE)
     on_film = (rows > 0) & (rows < film.layers.shape[1]) & (cols > 0) & (cols < film.layers.shape[2])
     seen = _collimated(field, coarse.size) & on_film
-    fill = float(rng.choice([0.0, 0.0, 1.0, rng.uniform(0, 1)]))
-    if rng.random() < 0.3:
-        picture = graticule(picture, rows, cols, film.pixel_mm, rng)
+    fill = float(rng.choice([0.0, 0.0, 0.0, 1.0, rng.uniform(0, 1)]))
+    if rng.random() < 0.4:
+        square = Frame(frame.middle, frame.pixel, 0.2 * frame.turn, frame.size).points()
+        picture = graticule(picture, *square, film.pixel_mm, rng)
     picture = marked(torch.where(seen, picture, torch.full_like(picture, fill)), WHOLE_MM, rng)
     return Whole(prepared(picture), *_whole_truth(film, frame, seen.float()))
 
@@ -114,7 +119,7 @@ def _part(film: Film, rng: np.random.Generator) -> tuple[Frame, tuple[float, flo
     v = bodies[int(rng.integers(*ranks))]
     middle = v.centre + rng.normal(0, 20, 2) / film.pixel_mm + np.array([0, -rng.uniform(-20, 70) / film.pixel_mm])
     field = (1.2, 1.2) if kind == "any" else (float(rng.uniform(0.55, 0.9)), float(rng.uniform(0.35, 1.1)))
-    turn = float(np.radians(rng.normal(0, 6)))
+    turn = float(np.radians(rng.normal(UPRIGHT_DEG, 6)))
     return Frame((float(middle[0]), float(middle[1])), pixel, turn, WHOLE_SIZE), field
 
 
