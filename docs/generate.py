@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from vfx_finder.domain import flow
 from vfx_finder.domain.delivery import DELIVERY_OWNER, DELIVERY_TRANSITIONS, DeliveryState
+from vfx_finder.domain.retention import Stays
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -39,13 +40,24 @@ def states() -> str:
         [
             "# States",
             "",
-            "Generated from `vfx_finder/domain/flow.py` and `delivery.py` by `python docs/generate.py`; do not edit.",
+            "Generated from `flow.py`, `delivery.py` and `retention.py` in `vfx_finder/domain/` by"
+            " `python docs/generate.py`; do not edit.",
             "",
             *_machine("A study", flow.CaseState, flow.CASE_TRANSITIONS, flow.CASE_OWNER),
             *_machine("A referral", flow.ReferralState, flow.REFERRAL_TRANSITIONS, flow.REFERRAL_OWNER),
             *_machine("A delivery", DeliveryState, DELIVERY_TRANSITIONS, DELIVERY_OWNER),
+            *_kept_images(),
         ]
     )
+
+
+def _kept_images() -> Iterable[str]:
+    """What keeps the images of a study that are old enough to be removed."""
+    yield from ("## The images of a study", "")
+    yield "Kept for `VFX_KEEP_IMAGES_DAYS`, then removed ([room on the disk](runbooks/room-on-the-disk.md)), unless:"
+    yield from ("", "| they stay | because |", "|---|---|")
+    yield from (f"| {why} | {why.words} |" for why in Stays)
+    yield ""
 
 
 def _machine(

@@ -27,6 +27,7 @@ from vfx_finder.config import Settings
 from vfx_finder.domain.delivered import Kind, Stage
 from vfx_finder.domain.delivery import DeliveryState, Pace, PeerAway, Protocol, kinds_sent
 from vfx_finder.domain.errors import Broken, Retry, WrongState
+from vfx_finder.domain.retention import SEND_AGAIN
 from vfx_finder.domain.sender import NOT_LET_IN, AcceptList, Reporter, report_objection
 from vfx_finder.ledger import deliveries
 from vfx_finder.ledger.deliveries import Content
@@ -219,6 +220,8 @@ def _made(post: Post, row: Delivery) -> Sequence[Sendable]:
     content = deliveries.content(row)
     wanted = frozenset(Kind(kind) for kind in row.destination.kinds)
     kinds = kinds_sent(wanted, Stage(row.stage), flagged=bool(content.analysis.flagged))
+    if not content.paths:
+        raise Broken(SEND_AGAIN)
     files = [post.spool.path_of(path) for path in content.paths]
     try:
         return post.make(Order(files, content, kinds, Stage(row.stage)))

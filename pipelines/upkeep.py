@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db import close_old_connections, connections
 
+from pipelines.retention import Nights
 from vfx_finder.actions import intake
 from vfx_finder.config import Settings
+from vfx_finder.domain.retention import Rule
 from vfx_finder.spool import Spool
 
 log = structlog.get_logger(__name__)
@@ -19,6 +21,7 @@ log = structlog.get_logger(__name__)
 SETTLE_EVERY = 1.0
 REVIVE_EVERY = 15.0
 SWEEP_EVERY = 600.0
+REMOVE_EVERY = 20.0
 """Seconds between two rounds of each chore."""
 
 YOUNG = timedelta(seconds=60)
@@ -37,24 +40,37 @@ class Chore:
 
 @contextmanager
 def upkeep(settings: Settings, spool: Spool) -> Iterator[None]:
-    """Do the chores in a thread while the block runs."""
-    chores = (
+    """Do the chores while the block runs, in two threads: what walks over the disk holds up no study that settles."""
+    quick = (
         Chore("settled", SETTLE_EVERY, lambda: intake.settle_due(_now())),
         Chore("revived", REVIVE_EVERY, lambda: intake.revive_stranded(_now())),
+    )
+    nights = Nights(spool, _rule(settings), settings.off_peak_hours)
+    slow = (
         Chore(
             "swept",
             SWEEP_EVERY,
             lambda: intake.sweep_orphans(spool, _now() - YOUNG, _now(), settings.settle_seconds),
         ),
+        Chore("images-removed", REMOVE_EVERY, lambda: nights.step(_now().astimezone())),
     )
     stop = threading.Event()
-    thread = threading.Thread(target=_rounds, args=(chores, stop), name="upkeep")
-    thread.start()
+    threads = [
+        threading.Thread(target=_rounds, args=(chores, stop), name=name)
+        for name, chores in (("upkeep", quick), ("upkeep-of-the-spool", slow))
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def _rule(settings: Settings) -> Rule | None:
+    return Rule(settings.keep_images_days) if settings.keep_images_days else None
 
 
 def _rounds(chores: tuple[Chore, ...], stop: threading.Event) -> None:

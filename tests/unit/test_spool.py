@@ -216,3 +216,69 @@ def test_what_is_sent_again_waits_for_its_row_again(spool: Spool):
     assert list(spool.waiting(LATER)) == []
     assert spool.keep(UID, b"one").duplicate
     assert list(spool.waiting(LATER)) == [path]
+
+
+def test_a_removed_file_is_gone_and_can_come_again(spool: Spool):
+    """Nothing of it is left, and the next sender is the first."""
+    kept = spool.keep(UID, b"one")
+    spool.recorded([kept.path])
+    assert spool.size_of(kept.path) == 3
+    assert spool.remove(kept.path)
+    assert spool.remove(kept.path), "again does no harm"
+    spool.sync([kept.path])
+    assert [file for file in spool.root.rglob("*") if file.is_file()] == []
+    assert spool.size_of(kept.path) == 0
+    again = spool.keep(UID, b"other")
+    assert (again.duplicate, again.differs, spool.read(kept.path)) == (False, False, b"other")
+
+
+def test_what_was_offered_again_and_has_no_row_yet_is_not_removed(spool: Spool):
+    """Whoever offered it has been told that it is kept."""
+    kept = spool.keep(UID, b"one")
+    assert not spool.remove(kept.path)
+    spool.recorded([kept.path])
+    assert spool.keep(UID, b"one").duplicate
+    assert not spool.remove(kept.path)
+    assert spool.read(kept.path) == b"one"
+    assert files_of(spool) == {kept.path}
+
+
+@pytest.mark.parametrize("moment", ["before it is named as waiting", "before it is read"])
+def test_a_file_that_leaves_while_it_is_offered_is_kept_anew(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, moment: str
+):
+    """The removal comes between the look that finds it there and the note that it waits for its row, or after it."""
+    kept = spool.keep(UID, b"one")
+    spool.recorded([kept.path])
+    name, taken = spool._name_as_waiting, []
+
+    def meanwhile(path: str) -> None:
+        if moment != "before it is named as waiting":
+            name(path)
+        taken.append(Spool.remove(spool, path))
+        if moment == "before it is named as waiting":
+            name(path)
+
+    monkeypatch.setattr(spool, "_name_as_waiting", meanwhile)
+    again = spool.keep(UID, b"one")
+    assert again.duplicate == (moment == "before it is read")
+    assert taken == [moment == "before it is named as waiting"]
+    assert spool.read(kept.path) == b"one"
+    assert list(spool.waiting(LATER)) == [kept.path]
+
+
+def test_a_removal_never_takes_the_name_of_one_that_has_just_come(spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    """The file is linked under its name a moment before it is marked as waiting; a removal in between is undone."""
+    rename = Path.rename
+
+    def removed_first(path: Path, target: Path) -> Path:
+        if target.suffix == ".waiting":
+            monkeypatch.setattr(Path, "rename", rename)
+            assert spool.remove(f"{target.stem[:2]}/{target.stem}.dcm")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", removed_first)
+    kept = spool.keep(UID, b"one")
+    assert spool.read(kept.path) == b"one"
+    spool.recorded([kept.path])
+    assert spool.read(kept.path) == b"one"

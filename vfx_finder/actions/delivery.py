@@ -14,6 +14,7 @@ from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.delivered import Stage
 from vfx_finder.domain.delivery import DeliveryState, DestinationFacts, Protocol, move_delivery
 from vfx_finder.domain.errors import WrongState
+from vfx_finder.domain.retention import SEND_AGAIN
 from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.deliveries import is_outdated
 from vfx_finder.ledger.lacking import gets_preliminary
@@ -51,14 +52,16 @@ def resend(delivery_id: int, actor: Actor, now: datetime) -> Delivery:
     """Send one result again from the beginning, as the same objects with the same UIDs; a waiting one now.
 
     What the peer has answered for objects that it stored stays on record, set aside. Raises `WrongState` for one whose
-    proof is being waited for, one that was superseded, a preliminary one that has something newer beside it, and for a
-    destination that is switched off.
+    proof is being waited for, one that was superseded, a preliminary one that has something newer beside it, for a
+    destination that is switched off, and for objects of a study whose images were removed.
     """
     actor.must(Permission.RESEND)
     with transaction.atomic():
         row = _locked(delivery_id)
         if not row.destination.enabled:
             raise WrongState("This destination is switched off; switch it on first.")
+        if row.case.images_removed_at is not None and Protocol(row.destination.protocol).carries_objects:
+            raise WrongState(SEND_AGAIN)
         if is_outdated(row):
             raise WrongState("There is a newer result of this study: this preliminary one is not sent any more.")
         if row.state == DeliveryState.WAITING:

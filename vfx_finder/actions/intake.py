@@ -19,7 +19,7 @@ from vfx_finder.domain.identity import Uid
 from vfx_finder.domain.roles import Permission
 from vfx_finder.domain.sender import FOUND
 from vfx_finder.domain.study import Instance, Reason
-from vfx_finder.ledger import queries
+from vfx_finder.ledger import queries, retention
 from vfx_finder.ledger.models import Case, StoredInstance
 from vfx_finder.spool import Spool
 
@@ -141,8 +141,12 @@ def _settle(case: Case, act: Act) -> None:
     instances = StoredInstance.objects.filter(case=case).count()
     quiet_s = max(0, round((act.now - case.last_instance_at).total_seconds()))
     tell(act, "settled", case, {"generation": case.generation, "instances": instances, "quiet_s": quiet_s})
+    lacking = retention.lacking(case)
     if case.patient_conflict:
-        _refuse_mixture(case, act)
+        _refuse(case, Reason.PATIENT_CONFLICT, "Its instances name different patients; nothing was analysed.", act)
+    elif lacking:
+        words = f"{lacking} of its images were removed and have not come again; nothing was analysed."
+        _refuse(case, Reason.IMAGES_REMOVED, words, act)
     else:
         route(case, act)
     case.save()
@@ -150,11 +154,8 @@ def _settle(case: Case, act: Act) -> None:
         ask_for_analysis(case)
 
 
-def _refuse_mixture(case: Case, act: Act) -> None:
+def _refuse(case: Case, reason: Reason, words: str, act: Act) -> None:
     case.state = move_case(CaseState(case.state), CaseState.UNSUITABLE)
     case.finished_at = act.now
-    case.reason, case.detail = (
-        Reason.PATIENT_CONFLICT,
-        "Its instances name different patients; nothing was analysed.",
-    )
+    case.reason, case.detail = reason, words
     tell(act, "unsuitable", case, {"reason": case.reason})

@@ -11,6 +11,7 @@ from vfx_finder.actions.jobs import ask_for_analysis, ask_no_more
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.flow import CaseState, move_case
+from vfx_finder.domain.retention import SEND_AGAIN
 from vfx_finder.domain.roles import Permission
 from vfx_finder.domain.routing import BY_HAND, PULLED, Priority, Rule, Verdict
 from vfx_finder.domain.study import Reason
@@ -126,7 +127,12 @@ def route(case: Case, act: Act) -> None:
 
 
 def begin_again(case: Case, now: datetime) -> None:
-    """A finished, unsigned case to be analysed anew: its result emptied, without saving it. Raises `WrongState`."""
+    """A finished, unsigned case to be analysed anew: its result emptied, without saving it.
+
+    Raises `WrongState`, also for one whose images were removed.
+    """
+    if case.images_removed_at is not None:
+        raise WrongState(SEND_AGAIN)
     case.state = move_case(CaseState(case.state), CaseState.SETTLED)
     case.generation += 1
     case.forget_result()

@@ -23,6 +23,7 @@ COMMANDS = (
     "users",
     "archives",
     "sweep",
+    "retention",
 )
 EXIT_BAD_INPUT = 2
 

@@ -25,6 +25,10 @@ class Rule:
         return now - timedelta(days=self.days)
 
 
+SEND_AGAIN = "The images of this study were removed after their time: send it again from PACS first."
+"""To whoever asks for what needs them."""
+
+
 class Stays(StrEnum):
     """Why a study that is old enough keeps its images."""
 

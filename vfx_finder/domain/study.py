@@ -27,6 +27,7 @@ class Reason(StrEnum):
     PATIENT_CONFLICT = "instances-of-different-patients"
     SEVERAL_STUDIES = "several-studies"
     LEFT_OUT = "left-out-by-a-rule"
+    IMAGES_REMOVED = "images-removed"
     # a series
     LOCALIZER = "localizer"
     REFORMAT = "reformat-not-axial"

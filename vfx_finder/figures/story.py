@@ -27,6 +27,8 @@ VERB_WORDS: Mapping[str, str] = {
     "sender-learned": "Its sender became known",
     "not-analysed-seen": "Seen to: nothing to do",
     "late-images-seen": "Images after signing seen to",
+    "images-removed": "Images removed after their time",
+    "images-received-anew": "Images that had been removed arrived again",
     "analysed": "Analysed",
     "failed": "Analysis failed",
     "retried": "Analysis asked for again",
@@ -54,7 +56,7 @@ VERB_WORDS: Mapping[str, str] = {
 }
 
 
-_REPEATED = frozenset({"duplicate-with-other-bytes", "instance-after-review"})
+_REPEATED = frozenset({"duplicate-with-other-bytes", "instance-after-review", "images-received-anew"})
 """What comes image by image: a run of it is one line."""
 
 
@@ -101,6 +103,8 @@ def _repeated(run: Sequence[Told]) -> str:
     verb, last = run[-1].verb, run[-1].detail
     if verb == "instance-after-review":
         return f"{VERB_WORDS[verb]}: {last.get('count', len(run))} by then"
+    if verb == "images-received-anew":
+        return f"{VERB_WORDS[verb]}: {sum(int(event.detail.get('count', 1)) for event in run)}"
     times = sum(int(event.detail.get("count", 1)) for event in run)
     if verb == "duplicate-with-other-bytes" and times > 1:
         return f"{times} times an image came again with other content; the first was kept"
@@ -122,6 +126,7 @@ def _words(event: Told) -> str:
     extra += [written_date(detail["deceased_on"])] if detail.get("deceased_on") else []
     extra += [f"against “{detail['against']}”"] if detail.get("against") else []
     extra += _seen_to(event)
+    extra += _removed(detail) if event.verb == "images-removed" else []
     extra += _answers(detail) if event.verb == "circumstances-answered" else []
     if event.verb == "age-answered":
         extra.append(f"{detail.get('age')} years")
@@ -134,6 +139,12 @@ def _seen_to(event: Told) -> list[str]:
     count = int(event.detail.get("count", 0))
     answer = event.detail.get("answer")
     return [f"{count} {'image' if count == 1 else 'images'}", *([LateAnswer(answer).words] if answer else [])]
+
+
+def _removed(detail: Mapping[str, Any]) -> list[str]:
+    size = f"{int(detail.get('bytes', 0)) / 1e6:.1f} MB"
+    promised = ["also those that we had promised to keep"] if detail.get("also_committed") else []
+    return [f"{detail.get('images')} images", size, f"kept {detail.get('kept_days')} days", *promised]
 
 
 _ANSWERED: Mapping[str, str] = {

@@ -11,8 +11,13 @@ from vfx_finder.ledger.models import AnalysisRecord, Case, Delivery, Destination
 def destinations(case: Case) -> list[Destination]:
     """In use, entitled to the present result of this study, and never asked to get it; by name.
 
-    A signed result is for every destination; before the signature only for those that want preliminary ones.
+    None that takes objects where the images are gone that these refer to. A signed result is for every destination;
+    before the signature only for those that want preliminary ones.
     """
+    return [one for one in _entitled(case) if case.images_removed_at is None or not _takes_objects(one)]
+
+
+def _entitled(case: Case) -> list[Destination]:
     signed = SignedReview.objects.filter(case=case).first()
     if signed is not None:
         return list(_without(signed.analysis_id, Stage.FINAL))
@@ -25,10 +30,14 @@ def destinations(case: Case) -> list[Destination]:
 
 def gets_preliminary(destination: Destination, *, flagged: bool) -> bool:
     """Whether there is anything in an unsigned result that goes to this destination."""
-    if not Protocol(destination.protocol).carries_objects:
+    if not _takes_objects(destination):
         return flagged
     wanted = frozenset(Kind(kind) for kind in destination.kinds)
     return bool(kinds_sent(wanted, Stage.PRELIMINARY, flagged=flagged))
+
+
+def _takes_objects(destination: Destination) -> bool:
+    return Protocol(destination.protocol).carries_objects
 
 
 def _without(analysis_id: int, stage: Stage) -> QuerySet[Destination]:

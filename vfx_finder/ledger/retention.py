@@ -26,6 +26,8 @@ from vfx_finder.ledger.models import (
 from vfx_finder.ledger.models.case import WITH_IMAGES
 from vfx_finder.ledger.queries import WAITING_JOBS
 
+PORTION = 200
+"""Studies that are asked about at once."""
 PRESENT = Q(removed_at__isnull=True)
 NOT_READ = (CaseState.RECEIVING.value, CaseState.SETTLED.value, CaseState.AWAITING_REVIEW.value)
 UNDELIVERED = (DeliveryState.WAITING.value, DeliveryState.SENT.value, DeliveryState.DEAD.value)

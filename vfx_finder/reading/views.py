@@ -13,7 +13,7 @@ from vfx_finder.domain.review import Review
 from vfx_finder.domain.study import Modality
 from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_name
-from vfx_finder.ledger import queries
+from vfx_finder.ledger import queries, retention
 from vfx_finder.ledger.films import suspected_on_films
 from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
@@ -112,6 +112,7 @@ def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: 
     order = list(queries.worklist().values_list("pk", flat=True))
     page = page_of(file, chosen, Waiting.around(file.case.pk, order))
     shown = {"page": page, "radiology": radiology_of(file.case), "late": _late(file)}
+    shown["images"] = retention.images_of(file.case.pk)
     return render(request, "reading/study.html", shown, status=status)
 
 

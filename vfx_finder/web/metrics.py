@@ -146,6 +146,8 @@ def _parts(pulse: Pulse) -> Iterator[Metric]:
     yield Metric("vfx_heartbeat_age_seconds", "Seconds since a process gave a sign of life.", ages)
     if pulse.disk:
         yield _one("vfx_spool_free_bytes", "Bytes free where received images lie.", pulse.disk.free)
+    meaning = "Bytes of images that were removed after their time, since the beginning."
+    yield _one("vfx_removed_bytes", meaning, pulse.removed.bytes)
 
 
 def _one(name: str, meaning: str, value: float) -> Metric:

@@ -12,7 +12,7 @@ RECEIVING = Q(state=CaseState.RECEIVING.value)
 NOT_ANALYSED = Q(state__in=[CaseState.UNSUITABLE.value, CaseState.FAILED.value])
 NOT_ANALYSED_UNSEEN = NOT_ANALYSED & Q(reason_seen_at__isnull=True)
 """What stands under *To do*: nobody has said that there is nothing to do about it."""
-NEVER_LOOKED_AT = (Reason.LEFT_OUT.value, Reason.PATIENT_CONFLICT.value)
+NEVER_LOOKED_AT = (Reason.LEFT_OUT.value, Reason.PATIENT_CONFLICT.value, Reason.IMAGES_REMOVED.value)
 """Reasons that were known before anything was analysed."""
 ANSWERED = Q(finished_at__isnull=False) & ~Q(state=CaseState.FAILED.value) & ~Q(reason__in=NEVER_LOOKED_AT)
 """The analysis came to an end, whatever it said."""

@@ -10,7 +10,7 @@ from statistics import quantiles
 from vfx_finder.config import Settings
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.sender import is_loopback
-from vfx_finder.ledger import deliveries, operations, queries
+from vfx_finder.ledger import deliveries, operations, queries, retention
 from vfx_finder.ledger.models import Sender
 
 
@@ -68,6 +68,8 @@ class Pulse:
     disk: Disk | None
     gate: Gate
     hears_hospital: bool
+    removed: retention.Removed
+    kept_days: int
 
 
 def take_pulse(settings: Settings, now: datetime) -> Pulse:
@@ -89,6 +91,8 @@ def take_pulse(settings: Settings, now: datetime) -> Pulse:
         disk=_disk(settings, signs),
         gate=gate_of(settings, operations.senders()),
         hears_hospital=settings.hl7_port is not None,
+        removed=retention.removed_so_far(),
+        kept_days=settings.keep_images_days,
     )
 
 

@@ -36,6 +36,10 @@ ADVICE: Final[dict[str, Advice]] = {
         "A routing rule leaves such studies out.",
         "Retry asks the rules again: first change the rule. “Analyse all the same” takes one study in against it.",
     ),
+    Reason.IMAGES_REMOVED: Advice(
+        "Part of the images had been removed after their time and has not come again.",
+        "Send the whole study again from PACS; Retry analyses what is here.",
+    ),
     Reason.PATIENT_CONFLICT: Advice(
         "The images name different patients.", "Mend the study in PACS and send it again under its right identity."
     ),

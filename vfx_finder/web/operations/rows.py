@@ -103,5 +103,5 @@ def _answered_after(case: Case) -> str:
 def may_retry(case: Case) -> bool:
     """Whether an operator may have this study analysed again (the rule itself stands in `actions.operations`)."""
     state = CaseState(case.state)
-    may_go = CaseState.SETTLED in CASE_TRANSITIONS[state]
+    may_go = CaseState.SETTLED in CASE_TRANSITIONS[state] and case.images_removed_at is None
     return may_go and state is not CaseState.RECEIVING and not case.patient_conflict

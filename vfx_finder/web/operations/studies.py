@@ -14,7 +14,7 @@ from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
-from vfx_finder.ledger import deliveries, lacking, queries, retrieval, unseen
+from vfx_finder.ledger import deliveries, lacking, queries, retention, retrieval, unseen
 from vfx_finder.ledger import routing as table
 from vfx_finder.ledger.models import Case, SweptStudy
 from vfx_finder.ledger.search import find_studies, leaf
@@ -83,6 +83,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "file": file,
         "routed": routed(file.case),
         "against": table.left_out_by(file.case) if may_retry(file.case) else None,
+        "images": retention.images_of(case_id),
         "other": unseen.other_content_of(case_id),
         "series": file.analysis.series if file.analysis else (),
         "models": file.analysis.models if file.analysis else (),
