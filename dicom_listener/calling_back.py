@@ -1,6 +1,5 @@
 """An association that the listener opens itself, to tell a peer what it asked for: in the role of the provider."""
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 
+from vfx_finder.dicom.own_side import own_side
 from vfx_finder.dicom.part10 import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.errors import NotAllowed, Retry, VfxError
@@ -44,7 +44,7 @@ def call_back(to: Callback, sop_class: str) -> Iterator[Association]:
         to.port,
         ae_title=to.called,
         ext_neg=[build_role(sop_class, scp_role=True)],
-        bind_address=(_own_side(to), 0),
+        bind_address=_own_side(to),
         tls_args=(to.tls, to.host) if to.tls else None,
     )
     take_turns(association)
@@ -68,12 +68,8 @@ def _not_let_in(association: Association, to: Callback) -> VfxError:
     return Retry("It did not answer the call.")
 
 
-def _own_side(to: Callback) -> str:
-    """This machine's address on the way to the peer. Raises `Retry` where there is no way."""
+def _own_side(to: Callback) -> tuple[str, int]:
     try:
-        family, kind, *_, target = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as probe:  # connecting a datagram socket sends nothing
-            probe.connect(target)
-            return str(probe.getsockname()[0])
+        return own_side(to.host, to.port)
     except OSError as error:
         raise Retry("It cannot be reached.") from error

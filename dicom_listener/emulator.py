@@ -3,7 +3,6 @@
 Used by the demo and the tests; nothing in it knows how this listener works.
 """
 
-import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from vfx_finder.dicom.own_side import own_side
 from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.errors import NotAllowed, Retry, Unreadable
 
@@ -91,17 +91,21 @@ def send(
     `progress(done, total)` is called after each. Raises `Retry` when nobody answers there, `NotAllowed` when the
     peer refuses the association, `Unreadable` for a file that is not DICOM.
     """
-    address = Address(host, port, called, calling)
+    say = progress or (lambda _done, _total: None)
     sent: list[Sent] = []
     with TemporaryDirectory(prefix="vfx-modality-") as folder:
         parcels = [_parcel(_as_file(image, Path(folder))) for image in images]
-        for contexts in _in_lots(sorted({parcel.context for parcel in parcels})):
-            with associated(address, contexts) as association:
-                for parcel in (one for one in parcels if one.context in contexts):
-                    sent.append(_store(association, parcel))
-                    if progress:
-                        progress(len(sent), len(parcels))
+        for one in _stored(Address(host, port, called, calling), parcels):
+            sent.append(one)
+            say(len(sent), len(parcels))
     return SendReport(tuple(sent))
+
+
+def _stored(address: Address, parcels: Sequence[_Parcel]) -> Iterator[Sent]:
+    for contexts in _in_lots(sorted({parcel.context for parcel in parcels})):
+        chosen = [one for one in parcels if one.context in contexts]
+        with associated(address, contexts) as association:
+            yield from (_store(association, parcel) for parcel in chosen)
 
 
 def echo(address: Address) -> bool:
@@ -160,12 +164,8 @@ def _note_rejection(event: evt.Event, rejections: list[A_ASSOCIATE_RJ]) -> None:
 
 
 def _own_side(address: Address) -> tuple[str, int]:
-    """This machine's address on the way to the peer, any port. Raises `Retry` where there is no way."""
     try:
-        family, kind, *_, target = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as probe:  # connecting a datagram socket sends nothing
-            probe.connect(target)
-            return str(probe.getsockname()[0]), 0
+        return own_side(address.host, address.port)
     except OSError as error:
         raise Retry("The receiver cannot be reached.") from error
 

@@ -44,17 +44,24 @@ def carry_out(tasks: Sequence[Any], crew: Crew) -> Iterator[tuple[Any, Any]]:
     waiting = deque(tasks)
     while waiting:
         suspects: list[Any] = []
-        with _pool(crew.jobs) as pool:
-            for task, future in _in_turn(pool, waiting, crew):
-                if isinstance(future.exception(), BrokenProcessPool):
-                    suspects.append(task)
-                else:
-                    yield task, _outcome(future)
-        for task in suspects:
-            with _pool(crew.jobs) as alone:
-                future = alone.submit(_done, task, crew)
-                wait([future])
+        for task, future in _together(waiting, crew):
+            if isinstance(future.exception(), BrokenProcessPool):
+                suspects.append(task)
+            else:
                 yield task, _outcome(future)
+        yield from ((task, _outcome(_alone(task, crew))) for task in suspects)
+
+
+def _together(waiting: deque[Any], crew: Crew) -> Iterator[tuple[Any, Future[Any]]]:
+    with _pool(crew.jobs) as pool:
+        yield from _in_turn(pool, waiting, crew)
+
+
+def _alone(task: Any, crew: Crew) -> Future[Any]:
+    with _pool(crew.jobs) as pool:
+        future = pool.submit(_done, task, crew)
+        wait([future])
+    return future
 
 
 def _pool(jobs: int) -> Executor:
@@ -68,15 +75,21 @@ def _in_turn(pool: Executor, waiting: deque[Any], crew: Crew) -> Iterator[tuple[
     running: dict[Future[Any], Any] = {}
     broken = False
     while running or (waiting and not broken):
-        while waiting and not broken and len(running) < crew.jobs:
-            try:
-                running[pool.submit(_done, waiting[0], crew)] = waiting[0]
-                waiting.popleft()
-            except BrokenProcessPool:
-                broken = True
+        broken = broken or not _handed_out(pool, waiting, running, crew)
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             broken = broken or isinstance(future.exception(), BrokenProcessPool)
             yield running.pop(future), future
+
+
+def _handed_out(pool: Executor, waiting: deque[Any], running: dict[Future[Any], Any], crew: Crew) -> bool:
+    """Give the pool as many as are worked on; whether it took them. One that it did not take goes on waiting."""
+    try:
+        while waiting and len(running) < crew.jobs:
+            running[pool.submit(_done, waiting[0], crew)] = waiting[0]
+            waiting.popleft()
+    except BrokenProcessPool:
+        return False
+    return True
 
 
 def _done(task: Any, crew: Crew) -> Any:

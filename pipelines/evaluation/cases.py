@@ -74,16 +74,19 @@ def subject_of(file: Path) -> str:
 
 def read_grades(file: Path) -> dict[str, dict[Level, int]]:
     """Grades by subject and level from a CSV with the columns subject, level and genant (blank: not graded)."""
+    grades: dict[str, dict[Level, int]] = {}
     try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = [(_plain(row["subject"]), Level(row["level"]), row["genant"]) for row in csv.DictReader(lines)]
-            grades: dict[str, dict[Level, int]] = {}
-            for subject, level, grade in rows:
-                if grade.strip():
-                    grades.setdefault(subject, {})[level] = int(grade)
+        for subject, level, grade in _graded(file):
+            grades.setdefault(subject, {})[level] = grade
     except (KeyError, ValueError, AttributeError, OSError) as error:
         raise Unreadable(f"{file.name} is no table of grades (columns subject, level, genant).") from error
     return grades
+
+
+def _graded(file: Path) -> list[tuple[str, Level, int]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [(_plain(row["subject"]), Level(row["level"]), row["genant"]) for row in csv.DictReader(lines)]
+    return [(subject, level, int(grade)) for subject, level, grade in rows if grade.strip()]
 
 
 def _real(files: Sequence[Path]) -> tuple[list[Case], list[Excluded]]:

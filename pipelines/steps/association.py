@@ -12,7 +12,8 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from pipelines.steps.dicom_peer import Peer
-from pipelines.steps.line import Line, cut_after, own_side, reason_of
+from pipelines.steps.line import Line, cut_after, reason_of
+from vfx_finder.dicom.own_side import own_side
 from vfx_finder.dicom.turns import AssociationEnded, take_turns
 from vfx_finder.domain.delivery import PeerAway
 

@@ -45,14 +45,6 @@ def cut_after(seconds: float, line: Line) -> Iterator[None]:
         timer.cancel()
 
 
-def own_side(host: str, port: int) -> tuple[str, int]:
-    """This machine's address on the way to a peer, any port. Raises `OSError` where there is no way."""
-    family, kind, *_, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind) as probe:  # connecting a datagram socket sends nothing
-        probe.connect(target)
-        return str(probe.getsockname()[0]), 0
-
-
 def addresses_of(host: str) -> list[str]:
     """The addresses that this name stands for now; none where nobody knows it."""
     try:

@@ -92,7 +92,8 @@ def test_what_failed_is_listed_and_asked_for_again(run, pacs: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("archives", "echo", "NONE"), ("archives", "off", "NONE"), ("sweeps", "pause", "99")]
+    "words",
+    [("archives", "echo", "NONE"), ("archives", "off", "NONE"), ("sweeps", "pause", "99"), ("sweeps", "watch", "99")],
 )
 def test_what_is_not_there_is_named(run, pacs: Archive, words: tuple[str, ...]) -> None:
     assert isinstance(run(*words).exception, WrongState)

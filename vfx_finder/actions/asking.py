@@ -118,15 +118,19 @@ def finish_sweeps(archive_id: int, now: datetime) -> int:
 
 def want_priors(now: datetime) -> int:
     """A search for the earlier studies of every flagged study, at each archive to be asked; returns how many."""
-    act, count = Act(Actor.process("asker"), now), 0
-    for archive in Archive.objects.filter(enabled=True, fetch_priors=True):
-        for case in retrieval.without_search(archive.pk):
-            with transaction.atomic():
-                _, opened = PriorSearch.objects.get_or_create(archive=archive, case=case, defaults=_search(case, now))
-                if opened:
-                    tell(act, "priors-searched", case, {"archive": archive.pk})
-                    count += 1
-    return count
+    act = Act(Actor.process("asker"), now)
+    asked = Archive.objects.filter(enabled=True, fetch_priors=True)
+    return sum(
+        _want_priors_of(case, archive, act) for archive in asked for case in retrieval.without_search(archive.pk)
+    )
+
+
+@transaction.atomic
+def _want_priors_of(case: Case, archive: Archive, act: Act) -> bool:
+    _, opened = PriorSearch.objects.get_or_create(archive=archive, case=case, defaults=_search(case, act.now))
+    if opened:
+        tell(act, "priors-searched", case, {"archive": archive.pk})
+    return bool(opened)
 
 
 def wanted_of(search: PriorSearch) -> Wanted | None:

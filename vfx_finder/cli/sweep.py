@@ -11,6 +11,7 @@ from rich.table import Table
 
 from vfx_finder.cli._ledger import ledger
 from vfx_finder.cli.archives import number_of
+from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.retrieval import AskedState, SweepState
 
 if TYPE_CHECKING:
@@ -132,19 +133,24 @@ def again(number: Number) -> None:
 
 def _watch(number: int) -> None:
     """The progress, drawn anew until nothing moves any more or somebody has seen enough."""
-    from vfx_finder.ledger import retrieval
-    from vfx_finder.ledger.models import Sweep
-
     try:
         with Live(console=console, auto_refresh=False) as live:
-            while True:
-                (progress,) = retrieval.progress(Sweep.objects.select_related("archive").filter(pk=number))
-                live.update(_table([progress]), refresh=True)
-                if progress.sweep.state != SweepState.RUNNING:
-                    return
-                time.sleep(LOOK_EVERY)
+            _draw(number, live)
     except KeyboardInterrupt:
         console.print(f"The sweep goes on in the worker. Look again: vfx-finder sweeps watch {number}")
+
+
+def _draw(number: int, live: Live) -> None:
+    from vfx_finder.ledger import retrieval
+
+    is_running = True
+    while is_running:
+        progress = retrieval.progress_of(number)
+        if progress is None:
+            raise WrongState("There is no such sweep.")
+        live.update(_table([progress]), refresh=True)
+        is_running = progress.sweep.state == SweepState.RUNNING
+        time.sleep(LOOK_EVERY if is_running else 0)
 
 
 def _table(rows: "list[Progress]") -> Table:
