@@ -74,6 +74,9 @@ def test_a_radiograph_is_listed_as_one_and_never_as_grade_0(day: dict[Role, Clie
     assert "This is a radiograph (X-ray): a projection, read by a model that is an experiment." in page
     assert "Not ready to sign. T12: suspected on this radiograph" in page
     assert "no mm: scale of detector" in page
+    picture = day[Role.RADIOLOGIST].get(reverse("study", args=[case.pk])).content.decode()
+    assert picture.count("mark-asks") == 1
+    assert "T12 suspected" in picture
     assert "No text yet: a suspicion on this radiograph is not answered." in page
 
 

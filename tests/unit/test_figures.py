@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,22 @@ def test_a_flagged_vertebra_shows_its_three_heights_and_numbers() -> None:
 def test_an_intact_or_ungraded_vertebra_is_outlined_and_numbered_only(grade: int | None) -> None:
     (mark,) = figure(200, 500, [_mark(0, 100, grade)]).marks
     assert (mark.level, mark.heights, mark.callout) == ("L1", (), None)
+
+
+def test_a_vertebra_suspected_on_a_film_stands_out_until_it_is_answered() -> None:
+    suspected = replace(_mark(0, 100, None), suspected=True, heights=None)
+    (open_one,), (rejected,), (graded,) = (
+        figure(200, 500, [mark]).marks
+        for mark in (suspected, replace(suspected, rejected=True), replace(suspected, grade=2))
+    )
+    assert open_one.asks
+    assert open_one.callout is not None
+    assert (open_one.callout.title, open_one.callout.numbers) == ("L1 suspected", "not graded")
+    assert len(open_one.heights) == 3
+    assert rejected.callout is not None
+    assert (rejected.asks, rejected.callout.title) == (False, "L1 rejected")
+    assert graded.callout is not None
+    assert (graded.asks, graded.callout.title) == (False, "L1 grade 2")
 
 
 def test_a_vertebra_without_drawing_is_named_and_not_lost() -> None:

@@ -18,7 +18,8 @@ _LEGEND = ("a", "m", "p")
 
 @dataclass(frozen=True)
 class Mark:
-    """One vertebra to draw: `grade` is None where nobody graded it; `rejected` by a reader."""
+    """One vertebra to draw: `grade` is None where nobody graded it; `rejected` by a reader; `suspected` without a
+    grade, as on films."""
 
     index: int
     level: str
@@ -26,11 +27,17 @@ class Mark:
     drawing: Drawing | None
     heights: Heights | None
     rejected: bool = False
+    suspected: bool = False
 
     @property
     def is_flagged(self) -> bool:
-        """Drawn with its three heights: grade 1 or more."""
-        return bool(self.grade)
+        """Drawn with its three heights: grade 1 or more, or suspected without a grade."""
+        return bool(self.grade) or (self.suspected and self.grade is None)
+
+    @property
+    def asks(self) -> bool:
+        """Suspected, and nobody has said yet what it is."""
+        return self.suspected and self.grade is None and not self.rejected
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class DrawnMark:
     level: str
     grade: int | None
     rejected: bool
+    asks: bool
     points: str
     heights: tuple[Line, ...]
     label_x: float
@@ -113,6 +121,7 @@ def _draw(mark: Mark, drawing: Drawing, width: int, em: float) -> DrawnMark:
         level=mark.level,
         grade=mark.grade,
         rejected=mark.rejected,
+        asks=mark.asks,
         points=" ".join(f"{x:.1f},{y:.1f}" for x, y in drawing.outline),
         heights=_height_lines(drawing.height_lines) if mark.is_flagged else (),
         label_x=round(-0.5 * em, 1),
@@ -129,9 +138,10 @@ def _height_lines(lines: Sequence[tuple[Point, Point]]) -> tuple[Line, ...]:
 
 
 def _callout(mark: Mark, tip: Point, width: int, em: float) -> Callout:
-    title = f"{mark.level} rejected" if mark.rejected else f"{mark.level} grade {mark.grade}"
-    h = mark.heights
-    numbers = f"{h.anterior:.1f}  {h.middle:.1f}  {h.posterior:.1f} mm" if h else "not measured"
+    title = f"{mark.level} suspected" if mark.asks else f"{mark.level} grade {mark.grade}"
+    title = f"{mark.level} rejected" if mark.rejected else title
+    h, unmeasured = mark.heights, "not graded" if mark.suspected else "not measured"
+    numbers = f"{h.anterior:.1f}  {h.middle:.1f}  {h.posterior:.1f} mm" if h else unmeasured
     x = width + 0.7 * em
     return Callout(round(x, 1), round(tip[1] - 0.2 * em, 1), title, numbers, _line(tip, (x - 0.3 * em, tip[1])))
 

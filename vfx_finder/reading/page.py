@@ -264,6 +264,7 @@ def marks(draft: Draft) -> tuple[Mark, ...]:
             row.finding.vertebra.drawing,
             millimetres(row.finding.vertebra),
             row.is_rejected,
+            row.finding.is_suspected,
         )
         for row in draft.rows
     )
