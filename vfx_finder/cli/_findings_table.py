@@ -9,6 +9,7 @@ from rich.text import Text
 
 from pipelines.steps.label import UNCERTAIN
 from vfx_finder.domain import genant
+from vfx_finder.domain.certainty import MOST_CERTAIN, percent, stated
 from vfx_finder.domain.finding import Analysis, Finding, millimetres
 from vfx_finder.domain.guidance import cement_words
 from vfx_finder.domain.numbering import numbering_remarks
@@ -57,13 +58,13 @@ def _row(finding: Finding) -> tuple[str, ...]:
     probability = finding.probability_grade2plus
     return (
         level.level.value if level.is_sure else f"{level.level}?",
-        f"{level.confidence:.0%}",
+        percent(level.confidence),
         _millimetres(millimetres(finding.vertebra)),
         f"{heights.min_max:.2f}" if heights else "",
         _severity(finding),
         "" if finding.grade is None else str(finding.grade),
         finding.deformity.value if finding.deformity else "",
-        "" if probability is None else f"{probability:.2f}",
+        "" if probability is None else f"{stated(probability):.2f}",
     )
 
 
@@ -106,8 +107,9 @@ def _conclusion(analysis: Analysis) -> Text:
     cement = cement_words([found.vertebra.level.words for found in analysis.findings if found.has_cement])
     return Text(
         f"Highest grade {patient.max_grade}, {patient.fracture_count} of grade 1 or more, spinal deformity index "
-        f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: {patient.probability_grade2plus:.2f} "
-        f"(at most {genant.MOST_CERTAIN}: nothing measured supports more). "
+        f"{patient.spinal_deformity_index}, probability of a grade 2 or 3: "
+        f"{stated(patient.probability_grade2plus):.2f} "
+        f"(at most {MOST_CERTAIN}: nothing measured supports more). "
         f"{cement}{' ' if cement else ''}For a radiologist: {flagged}. {analysis.operating_point.words} "
         f"{analysis.seconds.get('total', 0.0):.1f} s. Research software: a radiologist decides."
     )

@@ -37,6 +37,7 @@ from vfx_finder.dicom.codes import Entry
 from vfx_finder.dicom.result import NAMES, Result, dress, with_type_2
 from vfx_finder.dicom.source import SourceImage
 from vfx_finder.dicom.uids import uid_for
+from vfx_finder.domain.certainty import stated
 from vfx_finder.domain.delivered import PRODUCT, Kind
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
@@ -171,7 +172,7 @@ def _spine(result: Result) -> Group:
     numbers = [_number(code, count, codes.NO_UNITS) for code, count in counts if count is not None]
     patient = result.analysis.patient
     if patient and not result.review and not result.analysis.is_film:
-        numbers.append(_number(codes.PATIENT_PROBABILITY, 100 * patient.probability_grade2plus, codes.PERCENT))
+        numbers.append(_number(codes.PATIENT_PROBABILITY, 100 * stated(patient.probability_grade2plus), codes.PERCENT))
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(result.uid("spine"), "Spine"),
         finding_type=codes.SPINE.code,

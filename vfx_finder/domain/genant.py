@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vfx_finder.domain import certainty
 from vfx_finder.domain.finding import Deformity, Loss
 from vfx_finder.domain.spine import GRADED_LEVELS, Heights, Level
 
@@ -105,7 +106,7 @@ one is. Crush: the posterior height fell short of its neighbours by this share o
 anterior height fell short, within the vertebra's own shape, by this share of the middle one (the lowest middle height
 of a wedge lies on its slope)."""
 
-MOST_CERTAIN = 0.99
+MOST_CERTAIN = certainty.MOST_CERTAIN
 
 MIMIC_ODDS = 4.0
 """Likeness to a mimic divides the odds of a grade 2 or 3 by this, once, however many it resembles: 90 % become 69 %,

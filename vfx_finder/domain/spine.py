@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vfx_finder.domain.certainty import percent
+
 Point = tuple[float, float]
 Point3 = tuple[float, float, float]
 
@@ -103,7 +105,7 @@ class LevelEstimate:
     def others(self) -> str:
         """The most probable alternatives in words, "or T12 (31 %)"; empty where there is none."""
         ranked = sorted(self.alternatives.items(), key=lambda item: -item[1])[:_ALTERNATIVES_TOLD]
-        return " ".join(f"or {level} ({100 * share:.0f} %)" for level, share in ranked)
+        return " ".join(f"or {level} ({percent(share)})" for level, share in ranked)
 
     @property
     def words(self) -> str:

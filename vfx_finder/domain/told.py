@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vfx_finder.domain.certainty import stated
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, millimetres
 from vfx_finder.domain.guidance import GRADE_WORDS, cement_words
 from vfx_finder.domain.mimic import mimics_in
@@ -41,7 +42,8 @@ class Told:
 
     `level_words` is the level with its alternatives where it is not sure ("L1, or T12 (31 %)"), empty for a body that
     is probably no vertebra. `grade` is None where it has none, on films always until a reader gives one. `heights` are
-    mm, None where a film does not say its scale at the patient, `loss` fractions, `probability` that of grade 2 or 3.
+    mm, None where a film does not say its scale at the patient, `loss` fractions, `probability` that of grade 2 or 3
+    as it is stated (`domain.certainty`).
     `why` says why it is rejected or not graded; `remarks` what it resembles.
     """
 
@@ -199,7 +201,7 @@ def _told(finding: Finding, vertebra: SeenVertebra, said: VertebraDecision | Non
         deformity=(said.deformity if said else finding.deformity) if standing.is_fracture else None,
         heights=millimetres(found),
         loss=finding.loss,
-        probability=finding.probability_grade2plus,
+        probability=None if finding.probability_grade2plus is None else stated(finding.probability_grade2plus),
         why=_why(finding, said),
         remarks=tuple(mimic.words for mimic in mimics_in(found.flags)),
         drawing=found.drawing,

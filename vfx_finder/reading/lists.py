@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from vfx_finder.domain.certainty import percent
 from vfx_finder.domain.referral import Route
 from vfx_finder.domain.spine import Level
 from vfx_finder.figures.people import Person, patient_of, person, written_date
@@ -58,7 +59,7 @@ def waiting_row(case: Case, grades: Mapping[Level, int], told: Mapping[Level, st
         max_grade=case.max_grade or 0,
         found=in_words(grades, told),
         strip=strip(grades, seen=grades.keys()),
-        probability=f"{100 * probability:.0f} %" if probability is not None else "–",
+        probability=percent(probability) if probability is not None else "–",
         waiting=elapsed(now - (case.finished_at or now)),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.utils import timezone
 
+from vfx_finder.domain.certainty import percent
 from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, millimetres
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.guidance import CEMENT_ADVICE, cement_words, report_text
@@ -297,7 +298,7 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         index=row.index,
         level=row.level,
         level_choices=tuple(Level),
-        confidence=_percent(estimate.confidence),
+        confidence=percent(estimate.confidence),
         alternatives=estimate.others,
         level_unsure=not estimate.is_sure,
         measured=heights is not None,
@@ -311,7 +312,7 @@ def _shown(row: Row, is_worst: bool) -> ShownRow:
         grade=None if row.is_rejected else row.grade,
         grade_choices=_GRADES,
         shape=finding.deformity.value if finding.deformity and row.grade else "",
-        probability=_percent(probability) if probability is not None and finding.grade is not None else "–",
+        probability=percent(probability) if probability is not None and finding.grade is not None else "–",
         was_flagged=row.was_flagged,
         is_rejected=row.is_rejected,
         is_confirmed=row.was_flagged and row.decision is Decision.CONFIRMED,
