@@ -81,7 +81,7 @@ def test_a_destination_asks_only_for_what_its_protocol_needs(people: dict[Role, 
     assert asked == {
         Protocol.DICOM: {"AETitle", "host", "port", "use_tls", "kinds", "commitment"},
         Protocol.STOW: {"url", "token", "kinds"},
-        Protocol.HL7: {"host", "port", "use_tls"},
+        Protocol.HL7: {"host", "port", "use_tls", "receiving_application", "receiving_facility"},
         Protocol.FHIR: {"url", "token"},
     }
 

@@ -102,11 +102,19 @@ def _item(asked: Dataset, failing: bool) -> Dataset:
 
 @contextmanager
 def archive(
-    kinds: tuple[Kind, ...] = tuple(Kind), port: int = 0, only: str = "", tls: ssl.SSLContext | None = None
+    kinds: tuple[Kind, ...] = tuple(Kind),
+    port: int = 0,
+    only: str = "",
+    tls: ssl.SSLContext | None = None,
+    patience_s: float = 60,
 ) -> Iterator[Archive]:
-    """A running archive that takes these kinds; `only` is the one calling AE title that it lets in."""
+    """A running archive that takes these kinds; `only` is the one calling AE title that it lets in.
+
+    `patience_s`: how long it waits for what a caller wants.
+    """
     here = Archive()
     entity = AE(ae_title=TITLE)
+    entity.acse_timeout = patience_s
     entity.require_calling_aet = [only] if only else []
     entity.add_supported_context(Verification)
     # Both roles, so that it may report by the association that asked.

@@ -177,7 +177,8 @@ def own_port(
     try:
         yield server.server_address[1]
     finally:
-        entity.shutdown()  # whoever called and said nothing too
+        assert until(lambda: not entity.active_associations), "whoever called has had its answer"
+        entity.shutdown()
 
 
 def asking(transaction: str, references: list[Reference]) -> Dataset:

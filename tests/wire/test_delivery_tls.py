@@ -68,7 +68,7 @@ def test_an_archive_that_nobody_vouches_for_gets_nothing(authority: Authority, t
 
 
 def test_an_archive_without_tls_is_not_spoken_to_in_the_clear(authority: Authority) -> None:
-    with archive() as plain, pytest.raises(PeerAway, match="cannot be reached"):
+    with archive(patience_s=1) as plain, pytest.raises(PeerAway, match="cannot be reached"):
         send.store(at(plain.port, ours_with(authority)), [result()])
     assert plain.stored == []
 
