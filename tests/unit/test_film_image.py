@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pydicom.data
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from pipelines.film import is_film
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, position_of, read_film, scale_of
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -89,3 +91,23 @@ def test_the_scale_is_that_of_the_patient_where_the_header_allows(
 def test_the_view_is_told_by_its_tag_before_any_description() -> None:
     assert position_of(header(ViewPosition="LL", SeriesDescription="L-Spine AP")) == "LL"
     assert "AP" in position_of(header(SeriesDescription="L-Spine AP"))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("chrJapMulti.dcm", Reason.UNREADABLE),
+        ("chrJapMultiExplicitIR6.dcm", Reason.UNREADABLE),
+        ("chrKoreanMulti.dcm", Reason.UNREADABLE),
+        ("77654033/CR1/6154", Reason.NO_SPINE),
+        ("77654033/CR2/6247", Reason.NO_SPINE),
+        ("77654033/CR3/6278", Reason.NO_SPINE),
+    ],
+)
+def test_the_radiographs_that_come_with_pydicom_are_refused_for_what_they_are(name: str, reason: Reason) -> None:
+    """Chests without pixel data, and cervical spines of 16 x 16 pixels."""
+    file = next(Path(pydicom.data.__file__).parent.rglob(name))
+    assert is_film(file)
+    refused = read_film(file)
+    assert isinstance(refused, Unsuitable)
+    assert refused.reason is reason
