@@ -168,6 +168,15 @@ class DestinationForm(SetUpForm):
     AETitle = forms.CharField(label="AE title", max_length=16, required=False)
     host = forms.CharField(label="Host", max_length=256, required=False)
     port = forms.IntegerField(label="Port", required=False, min_value=1, max_value=65535)
+    receiving_application = forms.CharField(
+        label="Receiving application",
+        max_length=227,
+        required=False,
+        help_text="MSH-5, a name or name^ID^type. Empty: as the installation has it.",
+    )
+    receiving_facility = forms.CharField(
+        label="Receiving facility", max_length=227, required=False, help_text="MSH-6, in the same way."
+    )
     url = forms.CharField(
         label="Address",
         max_length=512,
@@ -182,15 +191,6 @@ class DestinationForm(SetUpForm):
         help_text="Sent as Authorization: Bearer. Empty keeps the one it has.",
     )
     use_tls = forms.BooleanField(label="TLS", required=False)
-    receiving_application = forms.CharField(
-        label="Receiving application",
-        max_length=227,
-        required=False,
-        help_text="MSH-5, a name or name^ID^type. Empty: as the installation has it.",
-    )
-    receiving_facility = forms.CharField(
-        label="Receiving facility", max_length=227, required=False, help_text="MSH-6, in the same way."
-    )
     kinds = forms.MultipleChoiceField(
         label="What it gets",
         choices=[(kind.value, words) for kind, words in KIND_WORDS.items()],
