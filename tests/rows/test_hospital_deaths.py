@@ -1,9 +1,13 @@
 """The hospital loses patients and corrects what it said of them: the nurse knows, and referrals follow."""
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
+from tests.support import busy_day
 from tests.support import hl7 as said
 from tests.support import intake as given
+from tests.support.forms import plain
 from tests.support.hospital import hear, patient, verbs
 from tests.support.reviews import confirmed
 from vfx_finder.actions import delivery, referral
@@ -13,9 +17,11 @@ from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.flow import ReferralState
 from vfx_finder.domain.hospital import Outcome, Remark
 from vfx_finder.domain.referral import CloseReason, Hold
+from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger import deliveries, queries
 from vfx_finder.ledger import hospital as told
+from vfx_finder.ledger.hospital import ages_now
 from vfx_finder.ledger.models import AuditEvent, Case, Delivery, HospitalMessage, PatientChange, Referral
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +153,29 @@ def test_a_birth_date_corrected_before_signing_decides_of_the_age(analysed, sign
     row = Referral.objects.get()
     assert (row.age, row.PatientBirthDate, row.hold) == (71, "19550301", "")
     assert deliveries.content(Delivery.objects.get()).age == 71, "what the report in the archive advises"
+
+
+def test_the_lists_show_the_age_that_the_study_shows(analysed, sign, django_assert_max_num_queries):
+    """Corrected under another number of the patient too; a correction from before the study came says nothing of it."""
+    waiting = analysed({Level.L1: 2}, 1, patient(PatientAge="041Y"))
+    read = analysed({Level.L2: 2}, 2, patient("P2", PatientAge="042Y"))
+    alone = analysed({Level.L3: 2}, 3, patient("", PatientAge="043Y"))
+    sign(read, confirmed(Level.L2, 2))
+    hear(said.message("ADT^A08", said.pid(born="19550301")), 100)
+    hear(said.merge("P9^^^HOSP", "P2^^^HOSP"), 110)
+    hear(said.message("ADT^A08", said.pid("P9^^^HOSP", born="19550302"), control_id="C3"), 120)
+    cases = [Case.objects.get(pk=pk) for pk in (waiting, read, alone)]
+    with django_assert_max_num_queries(4):
+        ages = ages_now(cases)
+    assert ages == {pk: queries.study(pk).age for pk in (waiting, read, alone)}
+    assert (ages[waiting], ages[read], ages[alone]) == (71, 71, 43)
+    reader = Client()
+    people = busy_day.people(password=None)
+    reader.force_login(people[Role.RADIOLOGIST], backend="django.contrib.auth.backends.ModelBackend")
+    listed, signed = (plain(reader.get(reverse(page)).content.decode()) for page in ("worklist", "signed"))
+    assert "71 y, woman" in listed
+    assert "41 y" not in listed
+    assert "71 y, woman" in signed
 
 
 def test_a_merge_that_corrects_the_birth_date_answers_the_question_of_age(referred):

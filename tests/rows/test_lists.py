@@ -212,5 +212,5 @@ def test_lists_cost_no_more_questions_the_longer_they_are(
     day: dict[Role, Client], django_assert_max_num_queries: object
 ) -> None:
     for role, name in ((Role.RADIOLOGIST, "worklist"), (Role.NURSE, "queue"), (Role.OPERATOR, "operations")):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             day[role].get(reverse(name))

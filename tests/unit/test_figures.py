@@ -9,12 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import spines
+from vfx_finder.domain.age import age_at_study
 from vfx_finder.domain.spine import GRADED_LEVELS, Drawing, Heights, Level
 from vfx_finder.domain.study import Patient
 from vfx_finder.figures.clock import clock
-from vfx_finder.figures.people import person, plain_date, written_name
+from vfx_finder.figures.people import Person, person_aged, plain_date, written_name
 from vfx_finder.figures.sagittal import Mark, figure
 from vfx_finder.figures.strip import strip
+
+
+def person(patient: Patient, StudyDate: str) -> Person:
+    """With the age on the day of the study."""
+    return person_aged(patient, age_at_study(patient, StudyDate))
 
 
 def _mark(index: int, top: float, grade: int | None = 2) -> Mark:

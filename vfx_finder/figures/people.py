@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from vfx_finder.domain.age import age_at_study, parse_date
+from vfx_finder.domain.age import parse_date
 from vfx_finder.domain.study import Patient
 
 _SEX = {"F": "woman", "M": "man"}
@@ -47,13 +47,8 @@ def patient_of(row: PatientHeaders) -> Patient:
     )
 
 
-def person(patient: Patient, StudyDate: str) -> Person:
-    """Name (PN, PS3.5 section 6.2.1: components split by ^), PatientID, and the age on the day of the study."""
-    return person_aged(patient, age_at_study(patient, StudyDate))
-
-
 def person_aged(patient: Patient, age: int | None) -> Person:
-    """The same with an age that is already known, or known to be unknown."""
+    """Name (PN, PS3.5 section 6.2.1: components split by ^), PatientID, and an age that was worked out."""
     years = f"{age} y" if age is not None else "age ?"
     sex = _SEX.get(patient.PatientSex.strip().upper(), "sex not stated")
     return Person(written_name(patient.PatientName) or patient.PatientID, patient.PatientID, age, f"{years}, {sex}")

@@ -1,13 +1,13 @@
 """The lines of the radiologist's two lists."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vfx_finder.domain.certainty import percent
 from vfx_finder.domain.referral import Route
 from vfx_finder.domain.spine import Level
-from vfx_finder.figures.people import Person, patient_of, person, written_date
+from vfx_finder.figures.people import Person, patient_of, person_aged, written_date
 from vfx_finder.figures.strip import Strip, in_words, strip
 from vfx_finder.ledger.documents import decisions_of
 from vfx_finder.ledger.models import Case, SignedReview
@@ -47,37 +47,47 @@ class SignedRow:
     went_to: str
 
 
-def waiting_row(case: Case, grades: Mapping[Level, int], told: Mapping[Level, str], now: datetime) -> WaitingRow:
-    """`grades` are those of every graded level, fractured or not; `told` is how a level is told that is not sure."""
+@dataclass(frozen=True)
+class Found:
+    """What is known of a study: `grades` are those of every graded level, fractured or not; `told` is how a level is
+    told that is not sure; `age` is the patient's on its day by what is known now."""
+
+    age: int | None
+    grades: Mapping[Level, int] = field(default_factory=dict)
+    told: Mapping[Level, str] = field(default_factory=dict)
+
+
+def waiting_row(case: Case, known: Found, now: datetime) -> WaitingRow:
+    """The line of one study on the worklist."""
     probability = case.probability_grade2plus
     return WaitingRow(
         id=case.pk,
-        patient=person(patient_of(case), case.StudyDate),
+        patient=person_aged(patient_of(case), known.age),
         conflict=case.patient_conflict,
         study=study_name(case),
         study_date=written_date(case.StudyDate),
         max_grade=case.max_grade or 0,
-        found=in_words(grades, told),
-        strip=strip(grades, seen=grades.keys()),
+        found=in_words(known.grades, known.told),
+        strip=strip(known.grades, seen=known.grades.keys()),
         probability=percent(probability) if probability is not None else "–",
         waiting=elapsed(now - (case.finished_at or now)),
     )
 
 
-def film_row(case: Case, suspected: Sequence[str], now: datetime) -> WaitingRow:
+def film_row(case: Case, suspected: Sequence[str], age: int | None, now: datetime) -> WaitingRow:
     """A radiograph that waits to be read: levels that call for a look, neither grade nor probability."""
-    row = waiting_row(case, {}, {}, now)
+    row = waiting_row(case, Found(age), now)
     found = f"On a radiograph, not graded: {', '.join(suspected)}"
     return replace(row, found=found, probability="–", is_film=True)
 
 
-def signed_row(review: SignedReview) -> SignedRow:
+def signed_row(review: SignedReview, age: int | None) -> SignedRow:
     """A signed study with what was confirmed."""
     case = review.case
     grades = {Level(name): grade for name, grade in review.grades.items()}
     return SignedRow(
         id=case.pk,
-        patient=person(patient_of(case), case.StudyDate),
+        patient=person_aged(patient_of(case), age),
         study=study_name(case),
         study_date=written_date(case.StudyDate),
         signed_at=review.signed_at,

@@ -15,6 +15,7 @@ from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_name
 from vfx_finder.ledger import queries, retention
 from vfx_finder.ledger.films import suspected_on_films
+from vfx_finder.ledger.hospital import ages_now
 from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
 from vfx_finder.reading.draft import Draft
@@ -29,12 +30,12 @@ def worklist(request: HttpRequest) -> HttpResponse:
     """Suspected fractures, most severe first."""
     cases = list(queries.worklist())
     shown, now = [case.pk for case in cases], timezone.now()
-    grades, told = queries.grades_found(shown), queries.levels_in_doubt(shown)
+    grades, told, ages = queries.grades_found(shown), queries.levels_in_doubt(shown), ages_now(cases)
     films = suspected_on_films(case.pk for case in cases if case.Modality != Modality.CT)
     rows = [
-        lists.film_row(case, films[case.pk], now)
+        lists.film_row(case, films[case.pk], ages[case.pk], now)
         if case.pk in films
-        else lists.waiting_row(case, grades.get(case.pk, {}), told.get(case.pk, {}), now)
+        else lists.waiting_row(case, lists.Found(ages[case.pk], grades.get(case.pk, {}), told.get(case.pk, {})), now)
         for case in cases
     ]
     about = {"operating_point": queries.operating_point(), "probability_words": PROBABILITY_WORDS}
@@ -44,7 +45,9 @@ def worklist(request: HttpRequest) -> HttpResponse:
 @require_safe
 def signed(request: HttpRequest) -> HttpResponse:
     """What has been signed, newest first."""
-    rows = [lists.signed_row(review) for review in queries.signed_reviews()]
+    reviews = list(queries.signed_reviews())
+    ages = ages_now(review.case for review in reviews)
+    rows = [lists.signed_row(review, ages[review.case_id]) for review in reviews]
     return render(request, "reading/signed.html", {"rows": rows})
 
 
