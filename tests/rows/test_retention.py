@@ -31,7 +31,7 @@ from vfx_finder.domain.delivery import DestinationFacts, Protocol
 from vfx_finder.domain.errors import NotAllowed, WrongState
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.hours import Hours
-from vfx_finder.domain.late import LateAnswer
+from vfx_finder.domain.late import LateAnswer, LateWord
 from vfx_finder.domain.retention import Rule, Stays
 from vfx_finder.domain.retrieval import AskedState
 from vfx_finder.domain.spine import Level
@@ -605,5 +605,5 @@ def test_late_images_that_were_seen_to_do_not_keep_a_study(
     case_id = sender.finished("signed", flagged=True)
     sign(case_id, confirmed(Level.L1, 2))
     sender.send("signed", [SLICES], at=200)
-    seeing_to.see_to_late_images(case_id, 1, LateAnswer.READ_ELSEWHERE, operator, given.later(300))
+    seeing_to.see_to_late_images(case_id, 1, LateWord(LateAnswer.READ_ELSEWHERE), operator, given.later(300))
     assert remove(case_id) == Gone(SLICES + 1, asked.removed_so_far().bytes)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from tests.support import busy_day, spines
 from tests.support import intake as given
-from tests.support.forms import Words, say
+from tests.support.forms import Words, plain, say
 from tests.support.reviews import confirmed
 from vfx_finder.actions import analysis, delivery, intake, operations, routing
 from vfx_finder.domain.actor import Actor
@@ -256,11 +256,16 @@ class TestLateImages:
         intake.receive(given.instance(2), given.LISTENER, given.later(300), given.SETTLE)
         assert "1 signed study received more images after signing." in words("system-health")
         assert "Images came after signing" in words("not-analysed")
-        said = say(ops, "late-images-seen", case_id, up_to=1, answer="no-new-reading-needed", back="list")
+        form = {"up_to": 1, "answer": "no-new-reading-needed", "back": "list"}
+        said = say(ops, "late-images-seen", case_id, **form)
+        assert "choose a reason. Nothing was noted." in said
+        assert "Images came after signing" in said
+        said = say(ops, "late-images-seen", case_id, **form, why="same-images-again", remark="PACS was moved")
         assert "Noted with your name: no new reading needed." in said
         assert "Images came after signing" not in said
         assert "after signing" not in words("system-health")
-        assert "1 image, no new reading needed Omar Paz (operator)" in words("operations-study", case_id)
+        why = "no new reading needed, the same images, sent again or recoded, “PACS was moved” Omar Paz (operator)"
+        assert f"1 image, {why}" in words("operations-study", case_id)
         assert "2 (1 after signing)" in words("operations-study", case_id), "it is told for good"
 
     def test_the_radiologist_says_so_on_the_signed_study(
@@ -272,11 +277,27 @@ class TestLateImages:
         reader = Client()
         people = busy_day.people(password=None)
         reader.force_login(people[Role.RADIOLOGIST], backend="django.contrib.auth.backends.ModelBackend")
-        page = reader.get(reverse("study", args=[case_id])).content.decode()
+        page = plain(reader.get(reverse("study", args=[case_id])).content.decode())
         assert "1 image came after signing." in page
+        assert "Late: 1 image from CT_SCANNER" in page
         said = say(reader, "late-images-seen", case_id, up_to=1, answer="read-again-in-pacs")
         assert "Noted with your name: read again in PACS." in said
         assert "came after signing" not in said
+        assert "Images after signing seen to: 1 image, read again in PACS" in said, "it stays on the page"
+
+    def test_a_series_that_came_late_stands_among_the_series(
+        self, analysed: Callable[..., int], sign: Callable[..., object], words: Words
+    ) -> None:
+        case_id = analysed({Level.L1: 2})
+        before = words("operations-study", case_id)
+        assert "Late and changed images" not in before
+        sign(case_id, confirmed(Level.L1, 2))
+        new = replace(given.instance(2), SeriesInstanceUID="1.2.3.9", SeriesDescription="THORAX 1.0", calling="PACS")
+        intake.receive(new, given.LISTENER, given.later(300), given.SETTLE)
+        said = words("operations-study", case_id)
+        assert "THORAX 1.0 1 after signing came after signing What is signed stays as it is" in said
+        assert "THORAX 1.0 1.2.3.9 new series PACS 21 Nov 2026" in said
+        assert new.SOPInstanceUID in said
 
     @pytest.mark.parametrize("odd", [{}, {"up_to": "x", "answer": "read-again-in-pacs"}, {"up_to": "1", "answer": "?"}])
     def test_an_odd_answer_changes_nothing(

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from vfx_finder.actions._trail import Act, tell
+from vfx_finder.actions._trail import Act, Detail, tell
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import WrongState
-from vfx_finder.domain.late import LateAnswer
+from vfx_finder.domain.late import LateWord
 from vfx_finder.domain.roles import Permission
 from vfx_finder.ledger.models import Case, OtherContent
 from vfx_finder.ledger.models.case import NOT_ANALYSED_UNSEEN
@@ -20,7 +20,7 @@ AT_ONCE = 500
 """Studies seen to by one request, so that it is answered within seconds."""
 
 
-def see_to_late_images(case_id: int, up_to: int, answer: LateAnswer, actor: Actor, now: datetime) -> Case:
+def see_to_late_images(case_id: int, up_to: int, word: LateWord, actor: Actor, now: datetime) -> Case:
     """Say what the images mean that came after signing; `up_to` of them were on the screen.
 
     The alarm ends, unless more have come meanwhile, and comes back with the next one. Raises `WrongState` where there
@@ -35,7 +35,9 @@ def see_to_late_images(case_id: int, up_to: int, answer: LateAnswer, actor: Acto
         told = seen - case.late_seen
         case.late_seen = seen
         case.save(update_fields=["late_seen"])
-        tell(Act(actor, now), "late-images-seen", case, {"count": told, "answer": answer})
+        said = {"why": word.why, "remark": word.remark.strip()}
+        detail: Detail = {"count": told, "answer": word.answer} | {name: what for name, what in said.items() if what}
+        tell(Act(actor, now), "late-images-seen", case, detail)
     return case
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
 
-from vfx_finder.domain.late import LateAnswer
+from vfx_finder.domain.late import LateAnswer, WhyNothing
 from vfx_finder.domain.referral import Route
 from vfx_finder.figures.people import written_date
 
@@ -138,7 +138,10 @@ def _seen_to(event: Told) -> list[str]:
         return []
     count = int(event.detail.get("count", 0))
     answer = event.detail.get("answer")
-    return [f"{count} {'image' if count == 1 else 'images'}", *([LateAnswer(answer).words] if answer else [])]
+    why, remark = event.detail.get("why"), event.detail.get("remark")
+    said = [LateAnswer(answer).words] if answer else []
+    said += [WhyNothing(why).words] if why else []
+    return [f"{count} {'image' if count == 1 else 'images'}", *said, *([f"“{remark}”"] if remark else [])]
 
 
 def _removed(detail: Mapping[str, Any]) -> list[str]:

@@ -9,13 +9,16 @@ from django.views.decorators.http import require_POST, require_safe
 from vfx_finder.actions import review as signing
 from vfx_finder.domain.errors import WrongState
 from vfx_finder.domain.guidance import PROBABILITY_WORDS
+from vfx_finder.domain.late import WhyNothing
 from vfx_finder.domain.review import Review
 from vfx_finder.domain.study import Modality
 from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_name
+from vfx_finder.figures.story import story
 from vfx_finder.ledger import queries, retention
 from vfx_finder.ledger.films import suspected_on_films
 from vfx_finder.ledger.hospital import ages_now
+from vfx_finder.ledger.late import late_series
 from vfx_finder.reading import draft as drafts
 from vfx_finder.reading import lists
 from vfx_finder.reading.draft import Draft
@@ -119,7 +122,13 @@ def _show(request: HttpRequest, file: queries.StudyFile, chosen: Draft, status: 
     return render(request, "reading/study.html", shown, status=status)
 
 
-def _late(file: queries.StudyFile) -> dict[str, int]:
-    """How many images came after signing, and how many of them nobody has seen to."""
+def _late(file: queries.StudyFile) -> dict[str, object]:
+    """How many images came after signing, how many of them nobody has seen to, which, and what was said of them."""
     count = file.case.instances_after_review
-    return {"images": count, "unseen": count - file.case.late_seen}
+    return {
+        "images": count,
+        "unseen": count - file.case.late_seen,
+        "series": late_series(file.case.pk) if count else (),
+        "reasons": tuple(WhyNothing),
+        "said": story(event for event in file.events if event.verb == "late-images-seen"),
+    }

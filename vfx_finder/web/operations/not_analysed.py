@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from vfx_finder.actions import operations
+from vfx_finder.domain.late import WhyNothing
 from vfx_finder.ledger import queries, unseen
 from vfx_finder.web.operations.reasons import Advice, advice
 from vfx_finder.web.operations.rows import StudyRow, study_row
@@ -44,6 +45,7 @@ def not_analysed(request: HttpRequest) -> HttpResponse:
         "received": any(queries.counts_by_state().values()),
         "count": sum(group.count for group in groups),
         "late": [study_row(case, case.instance_count) for case in queries.late_after_review()[:SHOWN]],
+        "late_reasons": tuple(WhyNothing),
         "others": list(unseen.other_content()[:SHOWN]),
     }
     return render(request, "operations/not_analysed.html", words)

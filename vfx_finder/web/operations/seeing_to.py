@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from vfx_finder.actions import seeing_to
-from vfx_finder.domain.late import LateAnswer
+from vfx_finder.domain.late import LateAnswer, LateWord, WhyNothing
 from vfx_finder.domain.roles import Permission, may
 from vfx_finder.domain.written import whole_number
 
@@ -20,10 +20,20 @@ def late_images(request: HttpRequest, case_id: int) -> HttpResponse:
     said = request.POST.get("answer", "")
     if said not in set(LateAnswer):
         raise Http404
-    answer, now = LateAnswer(said), timezone.now()
-    seeing_to.see_to_late_images(case_id, _up_to(request), answer, request.user.actor, now)  # type: ignore[union-attr]
-    messages.success(request, f"Noted with your name: {answer.words}.", extra_tags="good")
+    try:
+        word = LateWord(LateAnswer(said), _why(request), request.POST.get("remark", "").strip())
+    except ValueError as problem:
+        messages.warning(request, f"{problem} Nothing was noted.", extra_tags="ask")
+        return _back(request, case_id)
+    actor, up_to = request.user.actor, _up_to(request)  # type: ignore[union-attr]
+    seeing_to.see_to_late_images(case_id, up_to, word, actor, timezone.now())
+    messages.success(request, f"Noted with your name: {word.answer.words}.", extra_tags="good")
     return _back(request, case_id)
+
+
+def _why(request: HttpRequest) -> WhyNothing | None:
+    said = request.POST.get("why", "")
+    return WhyNothing(said) if said in set(WhyNothing) else None
 
 
 @require_POST

@@ -11,16 +11,19 @@ from django.views.decorators.http import require_POST, require_safe
 from vfx_finder.actions import intake, operations, routing, sending_later
 from vfx_finder.actions.operations import StillLeftOut
 from vfx_finder.domain.flow import CaseState
+from vfx_finder.domain.late import WhyNothing
 from vfx_finder.domain.written import whole_number
 from vfx_finder.figures.people import written_date
 from vfx_finder.figures.story import story
 from vfx_finder.ledger import deliveries, lacking, queries, retention, retrieval, unseen
 from vfx_finder.ledger import routing as table
+from vfx_finder.ledger.late import late_series
 from vfx_finder.ledger.models import Case, SweptStudy
 from vfx_finder.ledger.search import find_studies, leaf
 from vfx_finder.ledger.whereabouts import whereabouts
 from vfx_finder.web.operations.deliveries import delivery_row
 from vfx_finder.web.operations.hands import routed
+from vfx_finder.web.operations.late import LateRow, series_rows
 from vfx_finder.web.operations.rows import STATE_MARK, STATE_WORDS, StudyRow, may_retry, study_row
 
 _NO_RESULT = "None: the study was not analysed, so there is no result."
@@ -78,6 +81,7 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
     file = queries.study(case_id)
     if file is None:
         raise Http404
+    late = late_series(case_id)
     words = {
         "row": study_row(file.case, file.instances, whereabouts([case_id]).get(case_id)),
         "file": file,
@@ -85,7 +89,9 @@ def study(request: HttpRequest, case_id: int) -> HttpResponse:
         "against": table.left_out_by(file.case) if may_retry(file.case) else None,
         "images": retention.images_of(case_id),
         "other": unseen.other_content_of(case_id),
-        "series": file.analysis.series if file.analysis else (),
+        "series": series_rows(file.analysis.series if file.analysis else (), late),
+        "late": [LateRow(one) for one in late],
+        "late_reasons": tuple(WhyNothing),
         "models": file.analysis.models if file.analysis else (),
         "seconds": _written_seconds(file.analysis.seconds if file.analysis else {}),
         "flagged": file.case.state in (CaseState.AWAITING_REVIEW, CaseState.REVIEWED),
