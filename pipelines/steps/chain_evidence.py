@@ -26,7 +26,8 @@ _OUTLIER_LOG_SD = 0.25
 _SIZE_LOG_SD = 0.22
 """Twice the patient scale (an area), the spread of shape, and what a fracture or a soft outline takes away."""
 
-_SCALES = np.linspace(-3.0, 3.0, 17) * PATIENT_SCALE_LOG_SD
+_HALF_SCALES = 8
+"""So many scales are tried on each side of the usual one for each SD between patients."""
 
 
 def _padded(values: Sequence[float]) -> list[float]:
@@ -56,15 +57,18 @@ def expected_mm(tried: Hypotheses) -> Floats:
     return np.asarray(np.diff(_DEPTH_MM[tried.spine[:, None], tried.places], axis=1))
 
 
-def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body]) -> Floats:
-    """Log-likelihood of the distances (mm) under each numbering, the patient's own scale averaged out."""
+def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body], picture_log_sd: float = 0.0) -> Floats:
+    """Log-likelihood of the distances (mm) under each numbering, the patient's own scale averaged out, and that of a
+    picture whose millimetres are known within `picture_log_sd` (SD of the logarithm) only."""
     if not distances.size:
         return np.zeros(len(tried.spine))
     residual = np.log(distances) - np.log(expected_mm(tried))
     noise = np.array([_CUT_LOG_SD if above.cut or below.cut else _CENTRE_LOG_SD for above, below in pairwise(bodies)])
     sd = np.hypot(_LOG_SD[tried.spine[:, None], tried.places[:, :-1]], noise)
+    scale_sd = float(np.hypot(PATIENT_SCALE_LOG_SD, picture_log_sd))
+    steps = round(_HALF_SCALES * scale_sd / PATIENT_SCALE_LOG_SD)
     by_scale = [
-        _log_density(residual - scale, sd).sum(axis=1) - 0.5 * (scale / PATIENT_SCALE_LOG_SD) ** 2 for scale in _SCALES
+        _log_density(residual - at * scale_sd, sd).sum(axis=1) - 0.5 * at**2 for at in np.linspace(-3, 3, 2 * steps + 1)
     ]
     return np.asarray(np.logaddexp.reduce(by_scale, axis=0))
 
@@ -75,15 +79,16 @@ def _log_density(residual: Floats, sd: Floats) -> Floats:
     return np.asarray(np.log((usual + wild) / np.sqrt(2 * np.pi) + 1e-12))
 
 
-def from_size(tried: Hypotheses, bodies: Sequence[Body], mm_per_pixel: float) -> Floats:
-    """Log-likelihood of the bodies' mid-sagittal size: the chain's median ratio to what is usual at each level."""
+def from_size(tried: Hypotheses, bodies: Sequence[Body], mm_per_pixel: float, picture_log_sd: float = 0.0) -> Floats:
+    """Log-likelihood of the bodies' mid-sagittal size: the chain's median ratio to what is usual at each level; an area
+    is twice as unsure as the picture's millimetres are (`picture_log_sd`)."""
     pixels = np.array([float((body.mask[len(body.mask) // 2] > 0.5).sum()) for body in bodies])
     whole = np.array([not body.cut for body in bodies]) & (pixels > 0)
     if not whole.any():
         return np.zeros(len(tried.spine))
     usual = _AREA_MM2[tried.spine[:, None], tried.places[:, whole]]
     ratio = np.log(pixels[whole] * mm_per_pixel**2) - np.log(usual)
-    return np.asarray(-0.5 * (np.median(ratio, axis=1) / _SIZE_LOG_SD) ** 2)
+    return np.asarray(-0.5 * (np.median(ratio, axis=1) / np.hypot(_SIZE_LOG_SD, 2 * picture_log_sd)) ** 2)
 
 
 def from_sight(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:

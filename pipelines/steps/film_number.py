@@ -15,6 +15,10 @@ _SACRUM_STEP, _SACRUM_REACH = 1.35, 0.9
 _DENS_MM, _DENS_REACH_MM = 30.0, 14.0
 
 
+_ESTIMATED_LOG_SD = 0.15
+"""How unsure the scale of a film is that was fitted to the levels read: one or two of a dozen levels misread."""
+
+
 def number_film(read: Reading, seen: Seen) -> Numbering:
     """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`."""
     return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen))
@@ -39,7 +43,9 @@ def _plane(seen: Seen) -> SagittalStack:
     rows = int(np.ceil(seen.picture.shape[0] * seen.mm_per_pixel)) + 2
     nothing = np.zeros((1, 1, 1), np.float32)
     down = np.stack([np.zeros(rows), np.zeros(rows), -np.arange(rows, dtype=float)], 1)
-    return SagittalStack(nothing, nothing, (0.0,), 1.0, down, np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+    back, left = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+    unsure = _ESTIMATED_LOG_SD if seen.estimated else 0.0
+    return SagittalStack(nothing, nothing, (0.0,), 1.0, down, back, left, unsure)
 
 
 def _sacrum(spot: Spot, sacrum: tuple[float, float] | None) -> float | None:

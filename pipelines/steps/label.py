@@ -119,17 +119,19 @@ def _readings(bodies: Sequence[Body], stack: SagittalStack) -> list[_Reading]:
     readings = []
     for left_out in ways_to_read(bodies, distances, usual):
         kept = np.setdiff1d(np.arange(len(bodies)), left_out)
-        reading = _reading(kept, [bodies[n] for n in kept], centres[kept], stack.mm_per_pixel)
+        reading = _reading(kept, [bodies[n] for n in kept], centres[kept], stack)
         extra = log_evidence(left_out, places, area)
         readings.append(replace(reading, log_weights=reading.log_weights + extra))
     return readings
 
 
-def _reading(kept: Ints, bodies: Sequence[Body], centres: Floats, mm_per_pixel: float) -> _Reading:
+def _reading(kept: Ints, bodies: Sequence[Body], centres: Floats, stack: SagittalStack) -> _Reading:
     distances = _distances(centres)
     tried = _tried(distances, len(bodies))
-    seen = from_sight(tried, bodies) + from_rank(tried, bodies) + from_size(tried, bodies, mm_per_pixel)
-    return _Reading(kept, tried, distances, tried.log_prior + from_spacing(tried, distances, bodies) + seen)
+    unsure = stack.scale_log_sd
+    seen = from_sight(tried, bodies) + from_rank(tried, bodies) + from_size(tried, bodies, stack.mm_per_pixel, unsure)
+    apart = from_spacing(tried, distances, bodies, unsure)
+    return _Reading(kept, tried, distances, tried.log_prior + apart + seen)
 
 
 def _distances(centres: Floats) -> Floats:

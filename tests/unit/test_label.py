@@ -1,5 +1,7 @@
 """Vertebrae are numbered from what is seen, doubt is told, and unusual spines are never renumbered in silence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -299,6 +301,14 @@ def test_what_the_picture_says_of_the_level_settles_a_chain_without_an_anchor() 
     without, withal = numbered(levels), numbered(levels, read)
     assert chance(without, Level.L2) < 0.6
     assert chance(withal, Level.L2) > chance(without, Level.L2) + 0.1
+
+
+@pytest.mark.parametrize("scale", [0.75, 0.8])
+def test_a_film_whose_scale_was_guessed_is_numbered_by_its_levels_not_by_its_millimetres(scale: float) -> None:
+    levels = run(Level.T5, Level.L5)
+    bodies, stack = chain(straight(levels, scale), [{"rank": RANK[level]} for level in levels])
+    assert names(number(bodies, stack)) != levels
+    assert names(number(bodies, replace(stack, scale_log_sd=0.15))) == levels
 
 
 @pytest.mark.parametrize("off", [-8.0, 8.0])
