@@ -30,11 +30,10 @@ def series_rows(verdicts: Sequence[SeriesVerdict], late: Iterable[LateSeries]) -
     came = [one for one in late if one.first.kind is not LateKind.CHANGED]
     added = {one.SeriesInstanceUID: _added(one.SeriesInstanceUID, came) for one in verdicts}
     rows = [_analysed(one, added[one.SeriesInstanceUID]) for one in verdicts]
-    new = {one.first.SeriesInstanceUID: one.first.SeriesDescription for one in came}
+    firsts = [one.first for one in came if one.first.kind is LateKind.NEW_SERIES]
+    new = {one.SeriesInstanceUID: one.SeriesDescription for one in firsts}
     return rows + [
-        SeriesRow(described, 0, _added(uid, came), _TOO_LATE, _NOT_LOOKED_AT)
-        for uid, described in new.items()
-        if uid not in added
+        SeriesRow(described, 0, _added(uid, came), _TOO_LATE, _NOT_LOOKED_AT) for uid, described in new.items()
     ]
 
 
