@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
+from pipelines.retrieval import Asker
+from pipelines.steps import ask
 from tests.support import intake as given
 from vfx_finder.actions import asking, intake, retrieval, routing
 from vfx_finder.domain.actor import Actor
@@ -16,6 +19,7 @@ from vfx_finder.domain.routing import Priority, Rule, Verdict
 from vfx_finder.domain.spine import Level
 from vfx_finder.ledger import retrieval as asked
 from vfx_finder.ledger.models import Archive, AuditEvent, Case, PriorSearch, Sweep, SweptStudy
+from vfx_finder.spool import Spool
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +81,24 @@ def test_a_killed_worker_leaves_a_study_that_is_asked_for_again_until_it_has_bee
 def test_a_study_that_kills_its_worker_does_not_hold_up_the_others(archive: Archive, sweep: Sweep) -> None:
     asking.list_day(sweep.pk, MARCH[1], [listed(1), listed(2)], given.NOW)
     assert [claim(archive, minute) for minute in range(7)] == ["1", "2", "1", "2", "1", "2", None]
+
+
+def test_what_a_day_listed_is_said_in_words(archive: Archive, sweep: Sweep, tmp_path: Path, monkeypatch) -> None:
+    """A day without a study is no list of 0 studies, and one study is not several."""
+    Archive.objects.update(from_hour=None, until_hour=None)
+    archive.refresh_from_db()
+    days = iter([(), (listed(1),), (listed(2), listed(3))])
+    monkeypatch.setattr(ask, "studies_of_day", lambda *_: next(days))
+    asker = Asker("VFXFINDER", Spool(tmp_path), 60, now=lambda: given.NOW)
+    said = []
+    for _ in range(3):
+        asker._list(archive)
+        said.append(Archive.objects.get().last_answer)
+    assert said == [
+        "Listed 1 Mar 2026: no study of CT.",
+        "Listed 2 Mar 2026: 1 study of CT.",
+        "Listed 3 Mar 2026: 2 studies of CT.",
+    ]
 
 
 def test_listing_a_day_twice_asks_for_nothing_twice(archive: Archive, sweep: Sweep) -> None:
