@@ -83,6 +83,24 @@ def test_late_images_are_seen_to_by_the_one_who_looked(a_day: Case, somebody: So
     assert not [*operator.complaints, *reader.complaints]
 
 
+def test_whoever_needs_no_new_reading_says_why(a_day: Case, somebody: Somebody) -> None:
+    """Without a reason the browser does not even ask; what was chosen and typed stands in the story."""
+    operator = somebody("ops")
+    operator.opens(reverse("not-analysed"))
+    button = operator.page.get_by_role("button", name="Seen: no new reading needed")
+    button.press("Enter")
+    why = operator.page.get_by_label("Why no new reading is needed")
+    assert why.evaluate("choice => choice.validity.valueMissing")
+    assert Case.objects.get(pk=a_day.pk).late_seen == 0
+    why.select_option("another-reconstruction")
+    operator.page.get_by_label("In your own words").fill("as every week")
+    button.press("Enter")
+    assert operator.sees("Noted with your name: no new reading needed.")
+    operator.opens(reverse("operations-study", args=[a_day.pk]))
+    assert operator.sees("another reconstruction of what was read, “as every week”")
+    assert not operator.complaints
+
+
 def test_the_list_of_what_needs_a_person_fits_the_screen(a_day: Case, somebody: Somebody) -> None:
     operator = somebody("ops")
     operator.opens(reverse("not-analysed"))

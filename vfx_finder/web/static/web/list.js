@@ -30,8 +30,10 @@
     if (event.key === "Enter" && event.target === document.body && !event.repeat) document.querySelector("[data-first]")?.click();
   });
 
-  const inUse = () => [...document.querySelectorAll("main input, main textarea, main details")]
-    .some((one) => one === document.activeElement || one.open || (one.type === "search" && one.value !== one.defaultValue));
+  const isChosen = (one) => one.selectedIndex > 0 && !one.options[one.selectedIndex].defaultSelected;
+  const isTyped = (one) => ["search", "text"].includes(one.type) && one.value !== one.defaultValue;
+  const inUse = () => [...document.querySelectorAll("main input, main textarea, main select, main details")]
+    .some((one) => one === document.activeElement || one.open || isTyped(one) || isChosen(one));
   const follow = async () => {
     if (document.hidden || inUse()) return;
     const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
