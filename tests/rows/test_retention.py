@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import typer
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from typer.testing import CliRunner
@@ -607,3 +609,24 @@ def test_late_images_that_were_seen_to_do_not_keep_a_study(
     sender.send("signed", [SLICES], at=200)
     seeing_to.see_to_late_images(case_id, 1, LateWord(LateAnswer.READ_ELSEWHERE), operator, given.later(300))
     assert remove(case_id) == Gone(SLICES + 1, asked.removed_so_far().bytes)
+
+
+def test_rows_from_before_are_filled_in(
+    sender: Sender, sign: Callable[..., object], operator: Actor, remove: Callable[..., object]
+) -> None:
+    """An installation that is brought up to date knows what it promised, what came late, and how long answers took."""
+    case_id = sender.finished("signed", flagged=True)
+    TestPromises().ask(case_id)
+    TestPromises().answer(sender.spool)
+    sign(case_id, confirmed(Level.L1, 2))
+    sender.send("signed", [SLICES], at=200)
+    before = list(StoredInstance.objects.order_by("pk").values("late", "promised_at"))
+    StoredInstance.objects.update(late=False, promised_at=None)
+    Case.objects.update(asked_at=None, last_instance_at=given.NOW)
+    migration = import_module("vfx_finder.ledger.migrations.0004_kept_images")
+    with connection.cursor() as cursor:
+        for words in (migration.ASKED, migration.LATE, migration.PROMISED):
+            cursor.execute(words)
+    assert list(StoredInstance.objects.order_by("pk").values("late", "promised_at")) == before
+    assert [one["late"] for one in before] == [False] * SLICES + [True]
+    assert row(case_id).seconds_to_answer == 90

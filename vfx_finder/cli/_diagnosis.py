@@ -76,7 +76,10 @@ def disk(settings: Settings) -> Answer:
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:.0f} GB free"
     if free < settings.keep_free + FAILURE_FREE_BYTES:
-        advice = f"Make room: studies are refused below {settings.keep_free / 1e9:.1f} GB (VFX_KEEP_FREE_MB)."
+        advice = (
+            f"Make room: studies are refused below {settings.keep_free / 1e9:.1f} GB (VFX_KEEP_FREE_MB). "
+            "`vfx-finder retention` says what may go."
+        )
         return Answer("disk", Verdict.FAILURE, found, advice)
     if free < settings.keep_free + WARNING_FREE_BYTES:
         return Answer("disk", Verdict.WARNING, found, "A CT study takes about 0.2 GB.")

@@ -102,14 +102,17 @@ def _unusable_files(pulse: Pulse) -> Iterator[Alarm]:
         )
 
 
+_MAY_GO = "vfx-finder retention says what may go."
+
+
 def _disk(pulse: Pulse) -> Iterator[Alarm]:
     if pulse.disk is None:
         return
     room = f"{pulse.disk.free_words} are free for received images"
     if pulse.disk.free <= pulse.disk.keep_free:
-        yield Alarm("bad", f"{room}: studies are being refused.", "Make room; receiving goes on by itself.")
+        yield Alarm("bad", f"{room}: studies are being refused.", f"Make room; receiving goes on by itself. {_MAY_GO}")
     elif pulse.disk.free < pulse.disk.keep_free + ROOM_FOR_A_BUSY_DAY:
-        yield Alarm("ask", f"Only {room}.", "Make room before it is full: studies are refused then.")
+        yield Alarm("ask", f"Only {room}.", f"Make room before it is full: studies are refused then. {_MAY_GO}")
 
 
 def _queue(pulse: Pulse) -> Iterator[Alarm]:
