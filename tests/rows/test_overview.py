@@ -126,7 +126,8 @@ class TestOverview:
         assert "HARTLEY" not in said
 
     def test_a_refused_caller_is_an_alarm_that_leads_to_the_sources(self, ops: Client) -> None:
-        senders.record_refusals([senders.Turned("CT_9", "10.0.0.9", "unknown-sender", "", 4, NOW, NOW)])
+        by_both = [senders.Turned("CT_9", "10.0.0.9", "unknown-sender", how, 4, NOW, NOW) for how in ("", "by STOW-RS")]
+        senders.record_refusals(by_both)
         markup = ops.get(reverse("system-health")).content.decode()
         assert "1 caller was turned away" in markup
         assert f'href="{reverse("sources")}"' in markup

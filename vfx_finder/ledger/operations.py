@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet
-from django.db.models.functions import TruncHour
+from django.db.models import Count, F, Max, Q, QuerySet, Value
+from django.db.models.functions import Concat, TruncHour
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from vfx_finder.domain.delivery import DeliveryState
@@ -157,7 +157,8 @@ def troubles(since: datetime) -> Troubles:
     """Everything that waits for a person; refusals only of the time since then, and of callers that may be let in."""
     cases = dict(Case.objects.filter(NOT_ANALYSED_UNSEEN).values_list("state").annotate(Count("pk")).order_by())
     strangers = Refusal.objects.filter(last_at__gte=since, reason__in=COULD_BE_LET_IN)
-    refused = strangers.aggregate(peers=Count("pk"), at=Max("last_at"))
+    one_caller = Concat("calling", Value("\n"), "host")  # it may have been turned away for several causes
+    refused = strangers.aggregate(peers=Count(one_caller, distinct=True), at=Max("last_at"))
     on_the_way = Delivery.objects.filter(state__in=ON_THEIR_WAY, destination__enabled=True)
     return Troubles(
         not_analysed=cases.get(CaseState.UNSUITABLE.value, 0) + cases.get(CaseState.FAILED.value, 0),
