@@ -168,10 +168,12 @@ class Spool:
         with suppress(FileNotFoundError):
             # Renamed first: from here on nobody can name it as waiting, and who has done so before is seen.
             final.rename(leaving)
-        awaited = self._waiting_name(path).exists()
-        if awaited:
+        waiting = self._waiting_name(path)
+        awaited = waiting.exists()
+        # From either name: a listener that starts clears away the one, and whoever wrote the row the other.
+        for name in (waiting, leaving) if awaited else ():
             with suppress(FileNotFoundError):
-                _link(leaving, final)
+                _link(name, final)
         leaving.unlink(missing_ok=True)
         return not awaited
 

@@ -282,3 +282,18 @@ def test_a_removal_never_takes_the_name_of_one_that_has_just_come(spool: Spool, 
     assert spool.read(kept.path) == b"one"
     spool.recorded([kept.path])
     assert spool.read(kept.path) == b"one"
+
+
+def test_what_a_starting_listener_clears_away_is_put_back_all_the_same(spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    """The removal has renamed the file, sees that it was offered again, and its own name of it is gone."""
+    kept = spool.keep(UID, b"one")
+    rename = Path.rename
+
+    def cleared(path: Path, target: Path) -> Path:
+        rename(path, target)
+        assert spool.discard_unfinished(before=LATER) == 1
+        return target
+
+    monkeypatch.setattr(Path, "rename", cleared)
+    assert not spool.remove(kept.path)
+    assert spool.read(kept.path) == b"one"
