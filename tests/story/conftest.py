@@ -9,9 +9,12 @@ import pytest
 from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all stories. Its loop lives in this thread, so Django is told that rows here are meant."""
+    """One browser for a file's stories. Its loop lives in this thread, so Django is told that rows here are meant.
+
+    Not for longer: whatever test came next in this process could not run a loop of its own.
+    """
     from tests.support import pages
 
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
