@@ -16,6 +16,7 @@ from tests.support.database import (  # noqa: F401
     database_url,
     django_db_keepdb,
     django_db_modify_db_settings,
+    jobs_of_this_test_alone,
     postgres,
     pytest_unconfigure,
 )

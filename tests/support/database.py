@@ -48,12 +48,30 @@ def django_db_keepdb() -> bool:
 
 @pytest.fixture
 def committed_db(transactional_db: None) -> Iterator[None]:
-    """A database where transactions really commit, for tests with jobs and other processes; empty of jobs before."""
+    """A database where transactions really commit, for tests with jobs and other processes; empty of jobs before.
+
+    And after: whoever counts jobs in a transaction that is rolled back would count what was left here.
+    """
+    _without_jobs()
+    yield
+    _without_jobs()
+
+
+def _without_jobs() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers CASCADE")
-    yield
+
+
+@pytest.fixture(autouse=True)
+def jobs_of_this_test_alone(request: pytest.FixtureRequest) -> None:
+    """Tests with pages commit jobs, and Django's emptying of tables leaves those of the job queue alone."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or marker.kwargs.get("transaction") or "transactional_db" in request.fixturenames:
+        return
+    request.getfixturevalue("db")
+    _without_jobs()
 
 
 @pytest.fixture
