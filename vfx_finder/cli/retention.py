@@ -76,7 +76,8 @@ def _show(spool: "Spool", rule: Rule) -> None:
         console.print(f"  {count:6}  {why.words}")
     if stays:
         console.print(_table(stays))
-    console.print(f"Younger than {rule.days} days: {_studies(young)}.")
+    age = "a day" if rule.days == 1 else f"{rule.days} days"
+    console.print(f"Younger than {age}: {_studies(young)}.")
     if goes:
         console.print("Nothing was removed. To remove them: vfx-finder retention --remove")
 

@@ -75,8 +75,8 @@ class GenantRule:
     standard deviation of 0.041 and a logistic scale of 0.0225.
     `sound_per_fractured`: of vertebrae measured just at the bound of grade 2, so many are none for each that is one:
     sound vertebrae are far more common, so more of them are measured too low than fractured ones too high. Chosen after
-    both sets in docs/grading.md had been seen: 1 said too much on either, 1.6 to 2.7 fits the masks with published
-    grades best, 3.3 to 6.5 the synthetic scans.
+    both sets in docs/evidence/ct_spine.md had been seen: 1 said too much on either, 1.6 to 2.7 fits the masks with
+    published grades best, 3.3 to 6.5 the synthetic scans.
     """
 
     mild: float = 0.20
