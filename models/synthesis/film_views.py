@@ -66,7 +66,7 @@ def lateral_frame(film: Film, rng: np.random.Generator) -> Frame:
     parts = list(_PARTS.values())
     first, last, before, behind, _ = parts[int(rng.choice(len(parts), p=[part[4] for part in parts]))]
     at, mm = {v.name: v.centre for v in film.vertebrae}, film.pixel_mm
-    top, foot = at[str(rng.choice(first))][0], at.get(str(rng.choice(last)), film.vertebrae[-2].centre)[0]
+    top, foot = (at[str(rng.choice([name for name in names if name in at]))][0] for names in (first, last))
     rows = (top - rng.uniform(10, 130 if first[0] == "C3" else 40) / mm, foot + rng.uniform(15, 75) / mm)
     inside = [centre[1] for centre in at.values() if rows[0] < centre[0] < rows[1]]
     cols = (min(inside) - rng.uniform(*before) / mm, max(inside) + rng.uniform(*behind) / mm)
@@ -91,9 +91,10 @@ def stray(rng: np.random.Generator) -> Tensor:
     if kind == 0:
         cells = [max(2, int(n / np.exp(rng.uniform(0, 4)))) for n in size]
         field = torch.rand((1, 1, cells[0], cells[1]), generator=noise)
-        return F.interpolate(field, size=size, mode="bilinear")[0, 0]
+        grain: Tensor = F.interpolate(field, size=size, mode="bilinear")[0, 0]
+        return grain
     down, right = torch.linspace(0, float(rng.normal()), size[0]), torch.linspace(0, float(rng.normal()), size[1])
-    picture = down[:, None] + right[None]
+    picture: Tensor = down[:, None] + right[None]
     picture = (picture - picture.min()) / (picture.max() - picture.min()).clamp_min(1e-3)
     if kind == 1:
         return picture
