@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from pipelines.steps.facts import Body, SagittalStack, Volume
+from pipelines.steps.two_at_a_time import two_at_a_time
 from vfx_finder.dicom.sagittal import Reformat
 
 PIXEL_MM = 0.75
@@ -86,8 +87,8 @@ def _cut(volume: Volume, course: _Course, x: Floats, size: tuple[int, int]) -> N
     rows, columns = (np.arange(count) * PIXEL_MM for count in size)
     k = np.repeat(((course.z[0] - rows) / spacing[2])[:, None], size[1], 1)
     j = np.repeat(((course.y + columns) / spacing[1])[None], size[0], 0)
-    images = np.empty((len(x), *size), np.int16)
-    for number, middle in enumerate(x):
+
+    def image(middle: float) -> NDArray[np.int16]:
         thin = [
             ndi.map_coordinates(
                 volume.hu, (np.full(size, (middle + part) / spacing[0]), j, k), output=np.float32, order=1,
@@ -95,8 +96,9 @@ def _cut(volume: Volume, course: _Course, x: Floats, size: tuple[int, int]) -> N
             )
             for part in _SLAB_MM
         ]  # fmt: skip
-        images[number] = np.rint(np.mean(thin, axis=0))
-    return images
+        return np.asarray(np.rint(np.mean(thin, axis=0)), np.int16)
+
+    return np.stack(two_at_a_time(image, x.tolist()))
 
 
 def _bodies_in(

@@ -8,6 +8,7 @@ from scipy import ndimage as ndi
 
 from pipelines.steps.centre_line import CentreLine
 from pipelines.steps.facts import FloatArray, Volume
+from pipelines.steps.two_at_a_time import two_at_a_time
 
 PIXEL_MM = 1.0
 SLAB_MM = (-1.6, 1.6)
@@ -42,11 +43,12 @@ def cut(volume: Volume, sheet: Sheet, offsets: tuple[float, ...]) -> FloatArray:
     spacing = volume.spacing
     k = np.repeat((sheet.z / spacing[2])[:, None], len(sheet.y), 1)
     j = np.repeat((sheet.y / spacing[1])[None], len(sheet.z), 0)
-    planes = []
-    for offset in offsets:
+
+    def plane(offset: float) -> FloatArray:
         thin = [_sample(volume, (sheet.x + offset + part) / spacing[0], j, k) for part in SLAB_MM]
-        planes.append(np.mean(thin, axis=0))
-    return np.asarray(planes, np.float32)
+        return np.asarray(np.mean(thin, axis=0), np.float32)
+
+    return np.stack(two_at_a_time(plane, offsets))
 
 
 def _sample(volume: Volume, i: Floats, j: Floats, k: Floats) -> FloatArray:

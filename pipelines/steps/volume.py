@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from pipelines.steps.facts import Volume
 from pipelines.steps.nifti import read_nifti
 from pipelines.steps.placing import Placing, fill_gaps, on_regular_places
 from pipelines.steps.stack import MAX_MISSING, MAX_SLICE_MM, Stack, thinned
+from pipelines.steps.two_at_a_time import two_at_a_time
 from vfx_finder.dicom.pixels import hounsfield_frames
 from vfx_finder.domain.bone_density import NOT_STATED
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.study import Reason, Unsuitable
 
-_THREADS = 2
 _MOST_SLICES = 2000
 """2,000 slices of 512 x 512 voxels are 1 GB as int16; longer series lose every second slice."""
 _AIR_OR_LUNG_HU = -200
@@ -88,8 +87,7 @@ def _decode(stack: Stack, placing: Placing, block: NDArray[np.int16], grid: NDAr
             block[grid[index]] = placing.place(frame, index)
             filled[grid[index]] = True
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(fill, wanted))
+    two_at_a_time(fill, wanted)
     return filled
 
 
