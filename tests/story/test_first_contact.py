@@ -16,6 +16,10 @@ from vfx_finder.ledger.models import Referral
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
+WIDE = 1366
+"""Pixels of the screen in `tests/story/conftest.py`."""
+
+
 def shot(person: Person, name: str) -> None:
     """A picture of the screen, for whoever looks at the pages by eye."""
     folder = os.environ.get("PICTURES_OF_TESTS")
@@ -53,6 +57,7 @@ def then_the_nurse_answers_without_a_mouse(nurse: Person) -> None:
 
 def then_the_reader_is_told(reader: Person) -> None:
     shot(reader, "worklist")
+    assert reader.sees("X-ray, research")
     assert reader.sees("On a radiograph, not graded: T12")
     reader.page.get_by_role("link", name="AMARAL, Rui").click()
     assert reader.sees("Cement in L1, as after a treated fracture: not graded.")
@@ -61,6 +66,9 @@ def then_the_reader_is_told(reader: Person) -> None:
     reader.page.get_by_role("link", name="Worklist").first.click()
     reader.page.get_by_role("link", name="LINDQVIST, Karin").click()
     assert reader.sees("Not ready to sign.")
+    answer = reader.page.locator("label.seg.no").first.bounding_box()
+    assert answer is not None
+    assert answer["x"] + answer["width"] < WIDE, "what must be answered lies on the screen"
     shot(reader, "film")
     assert reader.grave_barriers() == []
     assert reader.complaints == []

@@ -39,6 +39,9 @@ ASSESSED_SHAPE = {1: Deformity.WEDGE, 2: Deformity.WEDGE, 3: Deformity.CRUSH}
 MODEL = ModelVersion("ct_spine", "0.1.0", "0" * 64)
 
 
+NOTHING_SEEN = "Films are not graded (research); no loss of height measured that calls for a look."
+
+
 def film(flags: Mapping[Level, tuple[str, ...]]) -> Analysis:
     """The analysis of a radiograph: these flags by level, every vertebra measured and none graded."""
     found = analysis({})
@@ -46,7 +49,7 @@ def film(flags: Mapping[Level, tuple[str, ...]]) -> Analysis:
         replace(
             one,
             grade=None,
-            unsuitable=Unsuitable(Reason.FILM_NOT_GRADED, "Films are not graded (research); nothing seen."),
+            unsuitable=Unsuitable(Reason.FILM_NOT_GRADED, NOTHING_SEEN),
             vertebra=replace(one.vertebra, flags=flags.get(one.vertebra.level.level, ())),
         )
         for one in found.findings
