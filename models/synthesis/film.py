@@ -76,8 +76,12 @@ def draw_view(trunk: Trunk, rng: np.random.Generator, frontal: bool = False, dev
 
 def draw_film(trunk: Trunk, rng: np.random.Generator, frontal: bool = False, device: str = "cpu") -> Film:
     """The trunk projected on a film, with its truth."""
-    view = draw_view(trunk, rng, frontal, device)
-    layers = {name: torch.zeros(view.size, device=device) for name in LAYERS}
+    return project(trunk, draw_view(trunk, rng, frontal, device), rng, frontal)
+
+
+def project(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = False) -> Film:
+    """The trunk as one exposure shows it, with its truth."""
+    layers = {name: torch.zeros(view.size, device=view.device) for name in LAYERS}
     layers["soft"] += skin(trunk, view, rng, frontal) + lungs(trunk, view, rng, frontal)
     layers["soft"] += inside_chest(trunk, view, rng)
     for solid in gas(trunk, rng):
@@ -100,7 +104,9 @@ def draw_film(trunk: Trunk, rng: np.random.Generator, frontal: bool = False, dev
     vertebrae = tuple(_truth(v, view) for v in trunk.spine.vertebrae if v.name[0] != "S" or v.name == "S1")
     stacked = torch.stack([layers[name] for name in LAYERS])
     stacked[0].clamp_(min=0)
-    return Film(stacked, PIXEL_MM, vertebrae, (float(dens[0]), float(dens[1])), "frontal" if frontal else "lateral")
+    return Film(
+        stacked, view.pixel_mm, vertebrae, (float(dens[0]), float(dens[1])), "frontal" if frontal else "lateral"
+    )
 
 
 def _add_bone(picture: Tensor, bone: Capsules, view: View) -> None:

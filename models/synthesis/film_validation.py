@@ -35,16 +35,20 @@ def write_films(numbers: Iterable[int], folder: Path) -> Path:
     torch.set_num_threads(1)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     rows = [_write(number, folder / "images" / f"{number:04d}.png") for number in numbers]
+    target = folder / "annotations.json"
+    target.write_text(json.dumps(annotations_of(rows, f"synthetic lateral films, seed {SEED}")) + "\n")
+    return target
+
+
+def annotations_of(rows: list[dict[str, Any]], description: str) -> dict[str, Any]:
+    """Films with their corners and grades in the COCO layout."""
     names = sorted({name for row in rows for name in row["points"]})
-    document = {
-        "info": {"description": f"synthetic lateral films, seed {SEED}"},
+    return {
+        "info": {"description": description},
         "images": [{"id": row["number"], "file_name": f"{row['number']:04d}.png"} for row in rows],
         "categories": [{"id": 1, "name": "spine", "keypoints": names}],
         "annotations": [_annotation(row, names) for row in rows],
     }
-    target = folder / "annotations.json"
-    target.write_text(json.dumps(document) + "\n")
-    return target
 
 
 def _write(number: int, path: Path) -> dict[str, Any]:
@@ -57,9 +61,16 @@ def _write(number: int, path: Path) -> dict[str, Any]:
     front_left = bool(rng.random() < 0.5)
     shown = picture if front_left else picture.flip(1)
     Image.fromarray((shown.clamp(0, 1) * 255).round().to(torch.uint8).numpy()).save(path)
+    points, seen = whole_points(film, frame, front_left)
+    return {"number": number, "points": points, "grades": {v.name: readers_grade(v.loss) for v in seen}}
+
+
+def whole_points(
+    film: Film, frame: Frame, front_left: bool
+) -> tuple[dict[str, tuple[float, float]], list[FilmVertebra]]:
+    """The named corners of every body that is whole in a frame, and these bodies."""
     whole = [v for v in film.vertebrae if v.kind == "body" and _is_whole(frame.into(v.outline), frame.size)]
-    points = {f"{v.name}{name}": point for v in whole for name, point in _points(v, frame, front_left).items()}
-    return {"number": number, "points": points, "grades": {v.name: readers_grade(v.loss) for v in whole}}
+    return {f"{v.name}{name}": point for v in whole for name, point in _points(v, frame, front_left).items()}, whole
 
 
 def _frame(film: Film, view: str, rng: np.random.Generator) -> Frame:

@@ -135,4 +135,5 @@ def _worn(picture: Tensor, rng: np.random.Generator) -> Tensor:
         noise = torch.Generator().manual_seed(int(rng.integers(2**31)))
         picture = picture + float(rng.uniform(0, 0.06)) * torch.randn(picture.shape, generator=noise)
     low, high = torch.quantile(picture, torch.tensor([0.01, 0.995]))
-    return ((picture - low) / (high - low).clamp_min(1e-3)).clamp(0, 1)
+    worn: Tensor = ((picture - low) / (high - low).clamp_min(1e-3)).clamp(0, 1)
+    return worn

@@ -1,6 +1,6 @@
 """One film as a grey picture: from DICOM (CR, DX, RG) or from an 8- or 16-bit PNG or JPEG."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,13 @@ SURE_SCALES = frozenset({CALIBRATED, MAGNIFIED})
 class FilmImage:
     """One film: `grey` [H, W] 0 to 1, bone bright as far as the header tells; `mm_per_pixel` at the patient, None where
     the header does not say; `scale_words` how that was known; `position` the view as the header has it (PS3.3 C.8.7.1:
-    LL, RL, AP, PA; or the words of its description), empty where it says nothing."""
+    LL, RL, AP, PA; or the words of its description), empty where it says nothing; `scout`: a scout view of CT."""
 
     grey: FloatArray
     mm_per_pixel: float | None
     scale_words: str
     position: str
+    scout: bool = False
 
 
 def is_picture(path: Path) -> bool:
@@ -65,7 +66,7 @@ def _read_picture(path: Path) -> FilmImage | Unsuitable:
             return Unsuitable(Reason.UNREADABLE, "The picture is larger than any film.")
         picture = opened if opened.mode.startswith("I") or opened.mode == "F" else opened.convert("L")
         stored = np.asarray(picture, np.float32)
-    return _film(stored, None, "no scale in the picture", "")
+    return as_film(stored, None, "no scale in the picture", "")
 
 
 def _read_dicom(path: Path) -> FilmImage | Unsuitable:
@@ -78,10 +79,13 @@ def _read_dicom(path: Path) -> FilmImage | Unsuitable:
     if _is_inverse(dataset):
         stored = stored.max() - stored
     scale, words = scale_of(dataset)
-    return _film(stored, scale, words, position_of(dataset))
+    film = as_film(stored, scale, words, position_of(dataset))
+    is_scout = text(dataset, "Modality") == "CT"
+    return replace(film, scout=is_scout) if isinstance(film, FilmImage) else film
 
 
-def _film(stored: NDArray[np.float32], scale: float | None, words: str, position: str) -> FilmImage | Unsuitable:
+def as_film(stored: NDArray[np.float32], scale: float | None, words: str, position: str) -> FilmImage | Unsuitable:
+    """Stored values [H, W] as a film, black and white at their quantiles; or why they are none."""
     if min(stored.shape) < LEAST_SIDE_PX:
         return Unsuitable(Reason.NO_SPINE, f"A picture of {stored.shape[1]} x {stored.shape[0]} pixels is no film.")
     low, high = np.quantile(stored[::_SPARSE, ::_SPARSE], [DARKEST, BRIGHTEST])

@@ -1,15 +1,21 @@
 """Films are read as hospitals write them: either polarity, any depth, with or without a scale."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pydicom.data
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
 from pipelines.film import is_film
-from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, position_of, read_film, scale_of
+from pipelines.steps.film_image import SURE_SCALES, FilmImage, as_film, is_picture, position_of, read_film, scale_of
+from tests.support.dicom import radiograph, recoded, write
 from vfx_finder.domain.study import Reason, Unsuitable
 
 BRIGHT_LEFT = np.tile(np.linspace(255, 0, 300, dtype=np.float32), (400, 1))
@@ -39,6 +45,77 @@ def test_a_jpeg_is_a_film_too(tmp_path: Path) -> None:
     Image.fromarray(BRIGHT_LEFT.astype(np.uint8)).save(path)
     assert is_picture(path)
     assert isinstance(read_film(path), FilmImage)
+
+
+ANATOMY = np.random.default_rng(8).normal(0, 1, (40, 30)).repeat(8, 0).repeat(8, 1).cumsum(0)
+TWELVE_BITS = np.rint((ANATOMY - ANATOMY.min()) / np.ptp(ANATOMY) * 3000 + 400).astype(np.uint16)
+
+
+def sent(stored: np.ndarray, **elements: object) -> FileDataset:
+    """A film of 12 bits as a detector sends it."""
+    dataset = radiograph()
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.PixelData = stored.astype("<u2").tobytes()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def grey_of(dataset: FileDataset, folder: Path) -> np.ndarray:
+    film = read_film(write(dataset, folder))
+    assert isinstance(film, FilmImage)
+    return film.grey
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"WindowCenter": 40, "WindowWidth": 1},
+        {"WindowCenter": [2000, -500], "WindowWidth": [4095, 80]},
+        {"RescaleSlope": 1, "RescaleIntercept": -1024, "RescaleType": "US"},
+    ],
+)
+def test_odd_windows_do_not_change_what_is_measured(elements: dict[str, object], tmp_path: Path) -> None:
+    assert grey_of(sent(TWELVE_BITS, **elements), tmp_path) == pytest.approx(grey_of(sent(TWELVE_BITS), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "elements", [{"PhotometricInterpretation": "MONOCHROME1"}, {"PresentationLUTShape": "INVERSE"}], ids=str
+)
+def test_a_film_whose_lowest_value_is_white_is_turned_bone_bright(elements: dict[str, object], tmp_path: Path) -> None:
+    twin = sent(4095 - TWELVE_BITS, **elements)
+    assert grey_of(twin, tmp_path) == pytest.approx(grey_of(sent(TWELVE_BITS), tmp_path), abs=2e-2)
+    assert np.corrcoef(grey_of(twin, tmp_path).ravel(), TWELVE_BITS.ravel())[0, 1] > 0.97
+
+
+def test_a_film_that_is_compressed_without_loss_is_the_same(tmp_path: Path) -> None:
+    packed = recoded(sent(TWELVE_BITS), JPEG2000Lossless)
+    assert grey_of(packed, tmp_path) == pytest.approx(grey_of(sent(TWELVE_BITS), tmp_path))
+
+
+def test_a_film_that_is_compressed_with_loss_is_nearly_the_same(tmp_path: Path) -> None:
+    eight, packed = (TWELVE_BITS >> 4).astype(np.uint8), BytesIO()
+    Image.fromarray(eight).save(packed, "JPEG", quality=85)
+    dataset = sent(TWELVE_BITS, BitsAllocated=8, BitsStored=8, HighBit=7, LossyImageCompression="01")
+    dataset.PixelData = encapsulate([packed.getvalue()])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    away = np.abs(grey_of(dataset, tmp_path) - grey_of(sent(TWELVE_BITS), tmp_path))
+    assert float(away.mean()) < 0.02
+
+
+@settings(max_examples=25, deadline=None)
+@given(gain=st.floats(0.05, 9.0), black=st.integers(0, 20000))
+def test_brightness_and_contrast_of_the_stored_values_do_not_matter(gain: float, black: int) -> None:
+    plain, other = _film(TWELVE_BITS.astype(np.float32)), _film(TWELVE_BITS.astype(np.float32) * gain + black)
+    assert isinstance(plain, FilmImage)
+    assert isinstance(other, FilmImage)
+    assert np.abs(plain.grey - other.grey).max() < 0.01
+
+
+def _film(stored: np.ndarray) -> FilmImage | Unsuitable:
+    return as_film(stored, None, "", "")
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
