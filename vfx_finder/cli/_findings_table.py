@@ -100,8 +100,9 @@ def _conclusion(analysis: Analysis) -> Text:
         return Text("")
     flagged = ", ".join(found.vertebra.level.level for found in analysis.flagged) or "nothing"
     if analysis.is_film:
+        look = ", ".join(map(_with_loss, analysis.flagged)) or "nothing"
         return Text(
-            f"Radiograph (X-ray), research: measured on the projection, not graded. Please look at: {flagged}. Does "
+            f"Radiograph (X-ray), research: measured on the projection, not graded. Please look at: {look}. Does "
             f"not exclude fracture. {analysis.seconds.get('total', 0.0):.1f} s. A radiologist decides."
         )
     cement = cement_words([found.vertebra.level.words for found in analysis.findings if found.has_cement])
@@ -113,6 +114,12 @@ def _conclusion(analysis: Analysis) -> Text:
         f"{cement}{' ' if cement else ''}For a radiologist: {flagged}. {analysis.operating_point.words} "
         f"{analysis.seconds.get('total', 0.0):.1f} s. Research software: a radiologist decides."
     )
+
+
+def _with_loss(finding: Finding) -> str:
+    """A level on a film with what was measured there in place of a grade."""
+    level = finding.vertebra.level.level
+    return level if finding.loss is None else f"{level} (measured loss {genant.severity(level, finding.loss):.0%})"
 
 
 def _not_used(analysis: Analysis) -> list[Text]:
