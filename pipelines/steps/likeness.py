@@ -26,10 +26,15 @@ SMOOTH_DISH = 0.25
 a width is filled by a sixth to a quarter of its depth, so that much does not count."""
 
 WEDGE_DEGREES = 5.0
-ROUGH_MM = 0.22
+LEAST_WEDGE_DEGREES = 3.0
+ROUGH_MM = 0.14
+LEAST_ROUGH_MM = 0.08
 IN_A_ROW = 3
 """Scheuermann: three adjacent vertebrae wedged by 5 degrees with uneven end-plates (Sorensen 1964; textbook
-differential, not checked against the primary source)."""
+differential, not checked against the primary source). The first and third number hold for the mean of three in a row,
+the others for each: a single outline errs by two degrees and smooths an end-plate to a third of its waves. Chosen on
+drawn vertebrae as the networks outline them: told of 7 in 17 Scheuermann spines, in none of 54 others, of no fracture
+of 46."""
 
 ALIKE = 0.06
 STRAIGHT_MM = 1.2
@@ -141,12 +146,18 @@ def wedge_degrees(measure: BodyMeasure) -> float:
 
 
 def _scheuermann(chain: Sequence[Measured | None]) -> frozenset[int]:
-    fits = [
-        one is not None and wedge_degrees(one.measure) >= WEDGE_DEGREES and roughness(one.measure) >= ROUGH_MM
-        for one in chain
-    ]
-    runs = [range(at, at + IN_A_ROW) for at in range(len(fits) - IN_A_ROW + 1) if all(fits[at : at + IN_A_ROW])]
-    return frozenset(n for run in runs for n in run)
+    runs = (range(at, at + IN_A_ROW) for at in range(len(chain) - IN_A_ROW + 1))
+    return frozenset(n for run in runs if _wedged_and_uneven([chain[n] for n in run]) for n in run)
+
+
+def _wedged_and_uneven(run: Sequence[Measured | None]) -> bool:
+    """Whether adjacent vertebrae, all measured, are wedged and uneven on the mean, and each of them somewhat."""
+    measures = [one.measure for one in run if one is not None]
+    if len(measures) < len(run):
+        return False
+    wedges, rough = [wedge_degrees(one) for one in measures], [roughness(one) for one in measures]
+    on_the_mean = np.mean(wedges) >= WEDGE_DEGREES and np.mean(rough) >= ROUGH_MM
+    return bool(on_the_mean and min(wedges) >= LEAST_WEDGE_DEGREES and min(rough) >= LEAST_ROUGH_MM)
 
 
 def _front_share(one: Measured) -> float | None:

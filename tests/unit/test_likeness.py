@@ -83,6 +83,17 @@ def test_three_wedged_uneven_vertebrae_in_a_row_resemble_scheuermann_and_two_do_
     assert not any(Mimic.SCHEUERMANN in kinds for kinds in two)
 
 
+def test_waves_as_a_network_smooths_them_still_resemble_scheuermann_but_straight_wedges_do_not() -> None:
+    def wedged(level: Level, wave_mm: float) -> tuple[Plate, Plate]:
+        upper, lower = plates(level, (0.84, 0.92, 1.0))
+        return upper + wave_mm * np.sin(14 * F), lower + wave_mm * np.sin(14 * F)
+
+    levels = (Level.T8, Level.T9, Level.T10)
+    for wave_mm, is_told in ((0.35, True), (0.05, False)):
+        answers = likenesses(spine({level: wedged(level, wave_mm) for level in levels}))
+        assert all((Mimic.SCHEUERMANN in kinds) is is_told for kinds in answers[2:5])
+
+
 def test_wedging_that_the_neighbours_share_is_physiological_and_alone_it_is_not() -> None:
     shared = {level: plates(level, (0.90, 0.95, 1.0)) for level in (Level.T10, Level.T11, Level.T12)}
     assert Mimic.PHYSIOLOGICAL_WEDGING in likenesses(spine(shared))[5]
