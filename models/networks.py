@@ -1,11 +1,14 @@
 """Our networks, by full name for the bundles' `_target_`. MONAI architectures with channels fixed for each task."""
 
-from monai.networks.nets import BasicUNet
+from monai.networks.nets import BasicUNet, Classifier
 from torch import Tensor, nn
 
 FINE_CLASSES = 5
 FINE_CHANNELS = FINE_CLASSES + 1 + 2
 LOOK_PLANES = 3
+KIND_SHAPE = (32, 32, 48)
+KIND_CLASSES = 13
+KIND_CHANNELS = KIND_CLASSES + 2
 COARSE_CLASSES = 7
 COARSE_CHANNELS = COARSE_CLASSES + 1 + 1
 FILM_CLASSES = 4
@@ -72,6 +75,28 @@ class BlockNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return nn.functional.interpolate(self.at_half(image), scale_factor=2.0, mode="trilinear")
+
+
+class KindNet(nn.Module):
+    """What kind of vertebra stands in the middle of a crop: [B, 1, 32, 32, 48] at 3 mm (normalised HU) to [B, 15].
+
+    Works on 2x2x2 voxels at once. Channels: 13 logits of `models.synthesis.kinds.KINDS`, and one each for a rib that
+    joins on the left and on the right.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = (32, 32, 64)) -> None:
+        super().__init__()
+        self.net = Classifier(
+            in_shape=(8, *(side // 2 for side in KIND_SHAPE)), classes=KIND_CHANNELS, channels=tuple(channels),
+            strides=(2, 1, 2), norm=("group", {"num_groups": 4}),
+            act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        batch, _, z, y, x = image.shape
+        parts = image.view(batch, z // 2, 2, y // 2, 2, x // 2, 2).permute(0, 2, 4, 6, 1, 3, 5)
+        out: Tensor = self.net(parts.reshape(batch, 8, z // 2, y // 2, x // 2))
+        return out
 
 
 class FilmNet(nn.Module):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.networks import COARSE_CLASSES, FILM_CLASSES, FINE_CLASSES, STRIP_CLASSES
+from models.networks import COARSE_CLASSES, FILM_CLASSES, FINE_CLASSES, KIND_CLASSES, STRIP_CLASSES
 from models.training.samples import Sample
 
 HEAT_WEIGHT = 8.0
@@ -46,6 +46,13 @@ def own_body_loss(logits: Tensor, own: Tensor) -> dict[str, Tensor]:
     return {"edge": entropy, "dice": 0.5 * soft_dice(logits.sigmoid(), own)}
 
 
+def kind_loss(out: Tensor, batch: Sample) -> dict[str, Tensor]:
+    """Cross entropy of the kind, and of the ribs where their place is in view."""
+    kind, ribs = out.split((KIND_CLASSES, 2), 1)
+    rib = F.binary_cross_entropy_with_logits(ribs, batch["ribs"], batch["seen"])
+    return {"kind": F.cross_entropy(kind, batch["kind"].long()), "rib": rib}
+
+
 def film_loss(out: Tensor, batch: Sample) -> dict[str, Tensor]:
     """First stage on films: tissue, centres, level and corners."""
     tissue, heat, rank, offset = out.split((FILM_CLASSES, 1, 1, 8), 1)
@@ -63,6 +70,8 @@ def loss(kind: str, out: Tensor, batch: Sample) -> dict[str, Tensor]:
         return film_loss(out, batch)
     if kind == "look":
         return own_body_loss(out, batch["own"])
+    if kind == "kind":
+        return kind_loss(out, batch)
     if kind in ("section", "strip"):
         tissue, heat, offset = out.split((FINE_CLASSES if kind == "section" else STRIP_CLASSES, 1, 2), 1)
         return {

@@ -12,25 +12,28 @@ from torch.utils.data import IterableDataset, get_worker_info
 from models.synthesis.blocks import draw_block
 from models.synthesis.film import Film, draw_film
 from models.synthesis.film_samples import draw_strip, draw_whole, expose
+from models.synthesis.kinds import draw_crops
 from models.synthesis.looks import draw_look
 from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
-from models.synthesis.trunk import draw_trunk
+from models.synthesis.trunk import Trunk, draw_trunk
 
-PER_TRUNK = {"section": 4, "look": 5, "block": 2, "film": 18, "strip": 36}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2, "kind": 64, "film": 18, "strip": 36}
 DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
 DRAW_FROM_FILM = {"film": draw_whole, "strip": draw_strip}
 EXPOSURES = 6
 """Each film is exposed so many times; its samples are shared out among them."""
 FRONTAL_RATE = 0.3
+VARIANTS = 0.3
+"""Share of spines with unusual counts where kinds are learned: what is seen shall count, not what is usual."""
 Sample = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is drawn, for which network: "section" (fine), "look" (second look), "block" (coarse), "film" (whole films)
-    or "strip" (windows along the spine on them); from which seed, starting where. `films`: a folder where projected
-    films are kept for the next time they are asked for."""
+    """What is drawn, for which network: "section" (fine), "look" (second look), "block" (coarse), "kind", "film"
+    (whole films) or "strip" (windows along the spine on them); from which seed, starting where. `films`: a folder where
+    projected films are kept for the next time they are asked for."""
 
     kind: str
     seed: int
@@ -43,10 +46,18 @@ def draw_samples(task: Task, number: int) -> list[Sample]:
     rng = np.random.default_rng([task.seed, number])
     if task.kind in DRAW_FROM_FILM:
         return _film_samples(task, number)
-    options = SpineOptions(scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
-    trunk = draw_trunk(rng, options)
+    curve = float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15]))
+    if task.kind == "kind":
+        return _crops(draw_trunk(rng, SpineOptions(scoliosis_deg=curve, variant_rate=VARIANTS)), rng)
+    trunk = draw_trunk(rng, SpineOptions(scoliosis_deg=curve))
     drawn = [DRAW[task.kind](trunk, rng) for _ in range(PER_TRUNK[task.kind])]
     return [{k: v.half() for k, v in vars(one).items()} for one in drawn]
+
+
+def _crops(trunk: Trunk, rng: np.random.Generator) -> list[Sample]:
+    """The crops of a trunk, shuffled: one batch shall not hold one vertebra alone."""
+    drawn = [{k: v.half() for k, v in vars(one).items()} for one in draw_crops(trunk, rng)]
+    return [drawn[n] for n in rng.permutation(len(drawn))]
 
 
 def _film_samples(task: Task, number: int) -> list[Sample]:

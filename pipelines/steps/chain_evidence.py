@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.steps.facts import Body
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Spine
+from pipelines.steps.kinds import KINDS, kind_of, log_evidence
 from pipelines.steps.level_rank import RANK, log_odds_of_shift
 from pipelines.steps.size_prior import mid_sagittal_area
 from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, spacing
@@ -16,6 +17,12 @@ RIB_BOUND = 2.5
 SACRUM_BOUND = 4.0
 C2_BOUND = 4.0
 """Largest log-odds that one look at one body may add."""
+
+KIND_WEIGHT = 0.4
+"""What the network of kinds says counts so much (1 = as if all crops were seen independently)."""
+
+KIND_WILD_SHARE = 0.01
+"""Share of scans whose kinds are worth nothing: bounds what they may say to 4.6 (log-odds)."""
 
 _CENTRE_LOG_SD = 0.03
 _CUT_LOG_SD = 0.25
@@ -48,6 +55,12 @@ _HAS_RIB = np.array([_padded([level.startswith("T") for level in spine.levels]) 
 _ON_SACRUM = np.array([_padded([level is spine.last_lumbar for level in spine.levels]) for spine in SPINES])
 _UNDER_C2 = np.array([_padded([level is Level.C3 for level in spine.levels]) for spine in SPINES])
 _IS_SACRUM = np.array([_padded([level is Level.S1 for level in spine.levels]) for spine in SPINES])
+_KIND = np.array(
+    [
+        [kind_of(at, spine.levels) for at in range(len(spine.levels))] + [0] * (LONGEST - len(spine.levels))
+        for spine in SPINES
+    ]
+)
 _RANK = np.array([_padded([RANK[level] for level in spine.levels]) for spine in SPINES])
 """Each by [spine, place]: mm below C2, log SD of the step below, where what is to be seen (1 or 0), and rank."""
 
@@ -99,6 +112,17 @@ def from_sight(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
     neck = _UNDER_C2[where] @ _log_odds([body.c2_above for body in bodies], C2_BOUND)
     itself = _IS_SACRUM[where] @ _log_odds([body.sacrum_here for body in bodies], SACRUM_BOUND)
     return np.asarray(ribs + sacrum + neck + itself)
+
+
+def from_kinds(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
+    """Log-likelihood of the kinds of vertebrae that were seen, against the numbering that fits them best.
+
+    Tempered, for the crops of neighbours overlap, and bounded, for the mistakes of a network go together in one scan.
+    """
+    evidence = np.array([np.zeros(len(KINDS)) if body.kinds is None else log_evidence(body.kinds) for body in bodies])
+    kinds = _KIND[tried.spine[:, None], tried.places]
+    fit = KIND_WEIGHT * evidence[np.arange(len(bodies)), kinds].sum(axis=1)
+    return np.asarray(np.logaddexp(np.log(1.0 - KIND_WILD_SHARE) + fit - fit.max(), np.log(KIND_WILD_SHARE)))
 
 
 def from_rank(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:

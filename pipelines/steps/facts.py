@@ -95,7 +95,8 @@ class Body:
     `cut`: the field of view cuts it. `rib`, `sacrum_below`: probability (0..1) that a rib joins this vertebra, and
     that the next bone below is the sacrum; None where that place is not in view. `c2_above` likewise for the dens.
     `sacrum_here`: probability that the body is itself the sacrum's first. `rank`: the level read off the picture around
-    it, C3 = 0 to L5 = 21; None where it was not read.
+    it, C3 = 0 to L5 = 21; None where it was not read. `kinds`: probability of each of `KINDS`
+    (pipelines.steps.kinds), None where nobody looked.
     `look`: the second look, from which it is measured; None where there was none.
     """
 
@@ -109,6 +110,7 @@ class Body:
     c2_above: float | None = None
     sacrum_here: float | None = None
     rank: float | None = None
+    kinds: tuple[float, ...] | None = None
     flags: tuple[str, ...] = field(default=())
     look: Look | None = None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.steps.chain_evidence import expected_mm, from_rank, from_sight, from_size, from_spacing
+from pipelines.steps.chain_evidence import expected_mm, from_kinds, from_rank, from_sight, from_size, from_spacing
 from pipelines.steps.facts import Body, SagittalStack
 from pipelines.steps.false_bodies import log_evidence, relative_area, ways_to_read
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Ints, hypotheses
@@ -131,7 +131,8 @@ def _reading(kept: Ints, bodies: Sequence[Body], centres: Floats, stack: Sagitta
     unsure = stack.scale_log_sd
     seen = from_sight(tried, bodies) + from_rank(tried, bodies) + from_size(tried, bodies, stack.mm_per_pixel, unsure)
     apart = from_spacing(tried, distances, bodies, unsure)
-    return _Reading(kept, tried, distances, tried.log_prior + apart + seen)
+    kinds = from_kinds(tried, bodies)
+    return _Reading(kept, tried, distances, tried.log_prior + apart + seen + kinds)
 
 
 def _distances(centres: Floats) -> Floats:
