@@ -15,6 +15,9 @@ FILM_CLASSES = 4
 FILM_CHANNELS = FILM_CLASSES + 1 + 1 + 8
 STRIP_CLASSES = 4
 STRIP_CHANNELS = STRIP_CLASSES + 1 + 2
+FILM_LOOK_POINTS = 6
+FILM_LOOK_CHANNELS = FILM_LOOK_POINTS + 1
+_LOOK_CELLS = 4
 
 
 class SectionNet(nn.Module):
@@ -137,3 +140,34 @@ class StripNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         out: Tensor = self.net(image)
         return out
+
+
+class FilmLookNet(nn.Module):
+    """The close look on films: places in their own frame [B, 2, 80, 80] (`prepared`) to maps [B, 7, 80, 80] and [B, 2].
+
+    Works on 2x2 pixels at once. Maps: logits of where each of the six points lies (upper anterior, middle, posterior,
+    lower anterior, middle, posterior), and the logit that a pixel belongs to the body. The two numbers are the logits
+    that a body is centred here, and that the sacrum's first is.
+    """
+
+    def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 16)) -> None:
+        super().__init__()
+        self.net = BasicUNet(
+            spatial_dims=2, in_channels=8, out_channels=4 * FILM_LOOK_CHANNELS, features=tuple(features),
+            act=("LeakyReLU", {"negative_slope": 0.1, "inplace": True}), norm=("group", {"num_groups": 4}),
+        )  # fmt: skip
+        self.here = nn.Sequential(
+            nn.Flatten(), nn.Linear(features[4] * _LOOK_CELLS, 32), nn.LeakyReLU(0.1), nn.Linear(32, 2)
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        net = self.net
+        fine = net.conv_0(nn.functional.pixel_unshuffle(image, 2))
+        half = net.down_1(fine)
+        quarter = net.down_2(half)
+        eighth = net.down_3(quarter)
+        deepest = net.down_4(eighth)
+        up = net.upcat_2(net.upcat_3(net.upcat_4(deepest, eighth), quarter), half)
+        maps: Tensor = nn.functional.pixel_shuffle(net.final_conv(net.upcat_1(up, fine)), 2)
+        here: Tensor = self.here(deepest)
+        return maps, here

@@ -1,11 +1,12 @@
-"""Where the training of the strip network starts: from the fine CT network, which knows bodies between discs."""
+"""Where the training of the networks for films starts: the windows' from the fine CT network, which knows bodies
+between discs, the close look's from the windows'."""
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from models.catalogue import SHELF
-from models.networks import StripNet
+from models.networks import FilmLookNet, StripNet
 
 FIRST, LAST = "net.conv_0.conv_0.conv.weight", "net.final_conv"
 LOCAL = 1
@@ -24,3 +25,11 @@ def strip_from_section() -> dict[str, Tensor]:
     first[:, LOCAL] = weights[FIRST][:, 0]
     last = {f"{LAST}.{part}": weights[f"{LAST}.{part}"][list(KEPT)] for part in ("weight", "bias")}
     return {**weights, FIRST: first, **last}
+
+
+def look_from_strip() -> dict[str, Tensor]:
+    """The weights of the xray_spine network of windows, fitted to `FilmLookNet`: it sees the look at half its size."""
+    weights = load_file(SHELF / "xray_spine" / "models" / "strip.safetensors")
+    fresh = FilmLookNet().state_dict()
+    kept = {k: v for k, v in weights.items() if not k.startswith(LAST) and k != FIRST}
+    return {**fresh, **kept, FIRST: weights[FIRST].repeat_interleave(4, 1) / 4}
