@@ -12,14 +12,14 @@ from vfx_finder.domain.finding import ModelVersion
 if TYPE_CHECKING:
     from torch import nn
 
-    from models.film_runner import XraySpine
     from models.runner import CtSpine
+    from models.view_runner import GatedXraySpine
 
 SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine", "xray_spine")
 WEIGHTS = {
     "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors"),
-    "xray_spine": ("film.safetensors", "strip.safetensors"),
+    "xray_spine": ("film.safetensors", "strip.safetensors", "view.safetensors"),
 }
 
 
@@ -29,7 +29,7 @@ class Models:
     worklist yet (docs/evidence/xray_spine.md)."""
 
     ct_spine: "CtSpine"
-    xray_spine: "XraySpine | None" = None
+    xray_spine: "GatedXraySpine | None" = None
 
 
 def card(bundle: str) -> dict[str, Any]:
@@ -79,12 +79,13 @@ def load(device: str | None = None, *, films: bool = False) -> Models:
     return Models(ct_spine, load_films(chosen) if films else None)
 
 
-def load_films(device: str | None = None) -> "XraySpine":
+def load_films(device: str | None = None) -> "GatedXraySpine":
     """The research model for lateral films alone."""
-    from models.film_runner import FilmNetworks, XraySpine
+    from models.film_runner import FilmNetworks
+    from models.view_runner import GatedXraySpine
 
-    nets = _networks("xray_spine", ("film", "strip"))
-    return XraySpine(FilmNetworks(*nets), check("xray_spine"), device or ("cuda" if processor() else "cpu"))
+    *nets, view = _networks("xray_spine", ("film", "strip", "view"))
+    return GatedXraySpine(FilmNetworks(*nets), view, check("xray_spine"), device or ("cuda" if processor() else "cpu"))
 
 
 def _networks(bundle: str, parts: tuple[str, ...]) -> "list[nn.Module]":

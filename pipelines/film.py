@@ -12,22 +12,32 @@ from PIL import Image
 
 from pipelines.steps.choose import XRAY_MODALITIES
 from pipelines.steps.film_bodies import FilmBody, Reading, StripNetwork, find_bodies
-from pipelines.steps.film_corridor import FilmNetwork
+from pipelines.steps.film_gate import header_disagrees
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import STRONG_SPREAD, judge_film
 from pipelines.steps.film_number import number_film
-from pipelines.steps.film_view import Seen, see
+from pipelines.steps.film_view import Seen, WholeFilmNetworks, see
 from pipelines.steps.judge import CUT
 from pipelines.steps.material import METAL
 from vfx_finder.dicom.headers import read_header
+from vfx_finder.dicom.images import read_image_facts
 from vfx_finder.domain.errors import Unreadable
-from vfx_finder.domain.finding import SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, ModelVersion, SagittalPicture
+from vfx_finder.domain.finding import (
+    HEADER_DISAGREES,
+    SCALE_AT_DETECTOR,
+    SCALE_ESTIMATED,
+    Analysis,
+    ModelVersion,
+    SagittalPicture,
+)
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import Drawing, Heights, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 MODALITY = "DX"
 RESEARCH = "research-film"
+SCOUT = "ct-scout"
+LOCALIZER = "LOCALIZER"
 MIN_BODIES = 3
 LEAST_COVERED = 0.5
 """Share of the levels in view, and of the bodies found, that must have been outlined alike in two windows or more; else
@@ -40,7 +50,7 @@ _BURNT, _BURNT_SHARE = 0.985, 0.06
 _WHOLE_LEVELS, _LUMBAR_RANK = 13.0, 14.5
 
 
-class FilmModel(FilmNetwork, StripNetwork, Protocol):
+class FilmModel(WholeFilmNetworks, StripNetwork, Protocol):
     """The networks for films."""
 
     @property
@@ -57,24 +67,28 @@ def analyse_films(files: Sequence[Path], model: FilmModel, tell: Tell | None = N
     `modality` is DX for every kind of radiograph. No vertebra has a grade; `FILM_SUSPECTED` is among its flags where
     its measured loss calls for a look.
     """
-    return analyse_film_study(files, (), model, tell)
+    return analyse_film_study([file for file in files if is_film(file)], (), model, tell)
 
 
 def analyse_film_study(
-    files: Sequence[Path], verdicts: Sequence[SeriesVerdict], model: FilmModel, tell: Tell | None = None
+    films: Sequence[Path], verdicts: Sequence[SeriesVerdict], model: FilmModel, tell: Tell | None = None
 ) -> Analysis:
-    """As `analyse_films`, with what became of each series; `verdicts` are those before any film was looked at."""
-    began, films = perf_counter(), [file for file in files if is_film(file)]
+    """As `analyse_films` of films (or scouts) that were chosen, with what became of each series; `verdicts` are those
+    before any film was looked at."""
+    began = perf_counter()
     done = [(file, _one(file, model, tell)) for file in films]
     if not done:
         return replace(_nothing(Unsuitable(Reason.NO_IMAGES, "No film was given.")), series=tuple(verdicts))
     file, best = max(done, key=lambda pair: len(pair[1].findings))
     steps = {step: sum(one.seconds.get(step, 0.0) for _, one in done) for step in ("read", "locate", "measure")}
-    chosen = "" if is_picture(file) else read_header(file).SeriesInstanceUID
+    looked_at = {one: "" if is_picture(one) else read_header(one).SeriesInstanceUID for one in films}
     return replace(
         best,
         seconds={**steps, "total": perf_counter() - began},
-        series=tuple(_verdict(one, chosen, best) for one in verdicts),
+        series=tuple(
+            _verdict(one, looked_at[file], best) if one.SeriesInstanceUID in looked_at.values() else one
+            for one in verdicts
+        ),
     )
 
 
@@ -88,9 +102,16 @@ def is_film(file: Path) -> bool:
         return False
 
 
+def is_scout(file: Path) -> bool:
+    """Whether a file is a scout view of CT: LOCALIZER in its ImageType (PS3.3 C.8.2.1.1.1)."""
+    try:
+        facts = read_image_facts(file)
+    except Unreadable:
+        return False
+    return facts.header.Modality == "CT" and LOCALIZER in facts.image_type
+
+
 def _verdict(one: SeriesVerdict, chosen: str, analysis: Analysis) -> SeriesVerdict:
-    if one.unsuitable is None or one.unsuitable.reason is not Reason.NO_XRAY_MODEL:
-        return one
     if one.SeriesInstanceUID == chosen:
         return replace(one, unsuitable=analysis.unsuitable)
     return replace(one, unsuitable=Unsuitable(Reason.BETTER_SERIES, "Another film of the study shows more of a spine."))
@@ -149,7 +170,7 @@ def _nothing(why: Unsuitable) -> Analysis:
 
 def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
     bodies, numbering = read.bodies, number_film(read, seen)
-    about = (RESEARCH, f"view-{_view(bodies)}", *_scale(film, seen))
+    about = (RESEARCH, f"view-{_view(bodies)}", *_scale(film, seen), *_header(film), *((SCOUT,) if film.scout else ()))
     small = min(1.0, PICTURE_ROWS / max(seen.picture.shape))
     vertebrae = [
         _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
@@ -166,6 +187,11 @@ def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
         seconds={},
         picture=_picture(seen, small),
     )
+
+
+def _header(film: FilmImage) -> tuple[str, ...]:
+    """Pixels decide which film it is; where the header says another view, that is told."""
+    return (HEADER_DISAGREES,) if header_disagrees(film) else ()
 
 
 def _scale(film: FilmImage, seen: Seen) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from pipelines.film import FilmModel, analyse_film_study
+from pipelines.film import FilmModel, analyse_film_study, is_film, is_scout
 from pipelines.steps.choose import XRAY_MODALITIES, Choice, NiftiFile, choose
 from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
-from pipelines.steps.film_image import is_picture
 from pipelines.steps.judge import CUT, Circumstances, judge
 from pipelines.steps.label import Numbering, number
 from pipelines.steps.likeness import Measured, likenesses
@@ -69,11 +68,13 @@ class Models(Protocol):
 @dataclass(frozen=True)
 class Options:
     """`rule` grades; `series_to_try` is how many series of a study are tried, best first, before giving up;
-    `operating_point` decides what reaches the worklist."""
+    `operating_point` decides what reaches the worklist; `scouts`: whether lateral scout views are read as films where
+    no series of a CT can be analysed (research, docs/xray.md)."""
 
     rule: GenantRule = genant.RULE
     series_to_try: int = 3
     operating_point: OperatingPoint = BALANCED
+    scouts: bool = False
 
 
 @dataclass
@@ -108,8 +109,9 @@ def analyse(
     clock, options = _Clock(progress), options or Options()
     with clock.step("read"):
         choice = choose(files)
-    if _is_of_films(files, choice) and (model := models.xray_spine) is not None:
-        analysis = analyse_film_study(files, choice.verdicts, model, progress)
+    films = _films_of(files, choice, options)
+    if films and (model := models.xray_spine) is not None:
+        analysis = analyse_film_study(films, choice.verdicts, model, progress)
     elif choice.unsuitable:
         analysis = _not_analysed(choice, choice.unsuitable, clock)
     else:
@@ -119,11 +121,14 @@ def analyse(
     return replace(analysis, operating_point=options.operating_point)
 
 
-def _is_of_films(files: Sequence[Path], choice: Choice) -> bool:
-    """Whether there is nothing but radiographs to look at: no series of CT serves, and a film is there."""
+def _films_of(files: Sequence[Path], choice: Choice, options: Options) -> list[Path]:
+    """The radiographs to look at, where there is nothing else: no series of CT serves. Of a CT its scouts, if asked."""
     if choice.unsuitable is None:
-        return False
-    return choice.modality in XRAY_MODALITIES or (not choice.modality and any(is_picture(file) for file in files))
+        return []
+    if choice.modality == "CT":
+        return [file for file in files if is_scout(file)] if options.scouts else []
+    of_films = choice.modality in XRAY_MODALITIES or not choice.modality
+    return [file for file in files if is_film(file)] if of_films else []
 
 
 def _first_that_works(choice: Choice, models: Models, options: Options, clock: _Clock) -> Analysis:

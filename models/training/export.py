@@ -10,7 +10,7 @@ from models.catalogue import SHELF, card, sha256
 
 PARTS = {
     "ct_spine": {"section": "fine.safetensors", "look": "look.safetensors", "block": "coarse.safetensors"},
-    "xray_spine": {"film": "film.safetensors", "strip": "strip.safetensors"},
+    "xray_spine": {"film": "film.safetensors", "strip": "strip.safetensors", "view": "view.safetensors"},
 }
 """Which network of a bundle is kept in which file, in the order of training."""
 

@@ -64,10 +64,20 @@ def film_loss(out: Tensor, batch: Sample) -> dict[str, Tensor]:
     }
 
 
+def view_loss(out: Tensor, batch: Sample) -> dict[str, Tensor]:
+    """Which film it is; and, of lateral ones, whether it is held upright."""
+    asked = batch["lateral"][:, 0]
+    upright = F.binary_cross_entropy_with_logits(out[:, -1], batch["upright"][:, 0], asked, reduction="sum")
+    view = F.cross_entropy(out[:, :-1], batch["view"][:, 0].long(), label_smoothing=0.02)
+    return {"view": view, "upright": upright / asked.sum().clamp_min(1)}
+
+
 def loss(kind: str, out: Tensor, batch: Sample) -> dict[str, Tensor]:
     """The named parts of the loss for a batch of samples of a kind; their sum is trained on."""
     if kind == "film":
         return film_loss(out, batch)
+    if kind == "view":
+        return view_loss(out, batch)
     if kind == "look":
         return own_body_loss(out, batch["own"])
     if kind == "kind":

@@ -12,13 +12,14 @@ from torch.utils.data import IterableDataset, get_worker_info
 from models.synthesis.blocks import draw_block
 from models.synthesis.film import Film, draw_film
 from models.synthesis.film_samples import draw_strip, draw_whole, expose
+from models.synthesis.film_views import draw_views
 from models.synthesis.kinds import draw_crops
 from models.synthesis.looks import draw_look
 from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
 from models.synthesis.trunk import Trunk, draw_trunk
 
-PER_TRUNK = {"section": 4, "look": 5, "block": 2, "kind": 64, "film": 18, "strip": 36}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2, "kind": 64, "film": 18, "strip": 36, "view": 14}
 DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
 DRAW_FROM_FILM = {"film": draw_whole, "strip": draw_strip}
 EXPOSURES = 6
@@ -46,6 +47,9 @@ def draw_samples(task: Task, number: int) -> list[Sample]:
     rng = np.random.default_rng([task.seed, number])
     if task.kind in DRAW_FROM_FILM:
         return _film_samples(task, number)
+    if task.kind == "view":
+        side, front = (synthetic_film(task, number, frontal=frontal) for frontal in (False, True))
+        return [{k: v.half() for k, v in vars(one).items()} for one in draw_views(side, front, rng)]
     curve = float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15]))
     if task.kind == "kind":
         return _crops(draw_trunk(rng, SpineOptions(scoliosis_deg=curve, variant_rate=VARIANTS)), rng)

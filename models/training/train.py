@@ -17,6 +17,7 @@ from models.normalise import normalise
 from models.training.losses import loss
 from models.training.samples import PER_TRUNK, Sample, Stream, Task
 from models.training.start import strip_from_section
+from models.view_net import ViewNet
 
 SAVE_SECONDS = 120.0
 
@@ -42,13 +43,14 @@ PLANS = {
     "kind": Plan("kind", steps=1900, batch=16, fresh=5, buffer=6000),
     "film": Plan("film", steps=2400, batch=8, fresh=3, buffer=500),
     "strip": Plan("strip", steps=2400, batch=8, fresh=3, buffer=1000),
+    "view": Plan("view", steps=2000, batch=32, fresh=4, buffer=2500),
 }
-PREPARED = frozenset({"film", "strip"})
+PREPARED = frozenset({"film", "strip", "view"})
 """Kinds whose images need no scaling of Hounsfield units."""
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet, "kind": KindNet,
-                                       "film": FilmNet, "strip": StripNet}  # fmt: skip
+                                       "film": FilmNet, "strip": StripNet, "view": ViewNet}  # fmt: skip
 
 
 def network(kind: str) -> nn.Module:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.evaluation.statistics import auc
-from pipelines.steps.film_view import Way
+from pipelines.steps.film_way import Way
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding
 from vfx_finder.domain.numbering import NO_VERTEBRA

@@ -1,14 +1,17 @@
-"""Which film is this, and how is it held: the way round in which a spine is seen best, at the scale that fits it."""
+"""How a lateral film is held and how large it is: the way round in which a spine is seen best, at a fitting scale."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from pipelines.steps.facts import FloatArray
 from pipelines.steps.film_corridor import Corridor, FilmNetwork, find_corridor
+from pipelines.steps.film_gate import ViewNetwork, look_at, no_spine, refusal
 from pipelines.steps.film_image import FilmImage
-from vfx_finder.domain.study import Reason, Unsuitable
+from pipelines.steps.film_way import Way
+from vfx_finder.domain.study import Unsuitable
 
 LEAST_STRENGTH = 0.55
 LEAST_ORDER = 0.80
@@ -18,45 +21,13 @@ LEAST_LEVELS = 2.5
 _GUESSED_LENGTHS_MM = {True: (620.0, 850.0), False: (330.0, 430.0, 620.0)}
 """Length of the long side that a film without a scale is tried at, by whether it is more than twice as long as wide."""
 
+TRIED, TRIED_AT_ONCE = 4, 2
+"""Of the ways to hold a film the likeliest four are tried, two at once: of these the one in which most is seen wins."""
+
 _STEPS = 2
 _LARGEST_STEP = 1.45
 _SCALES = (0.1, 1.6)
 _DRIFT = 0.35
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to hold a film: quarter turns counter-clockwise, then mirrored, then inverted."""
-
-    quarters: int = 0
-    mirrored: bool = False
-    inverted: bool = False
-
-    def of(self, grey: FloatArray) -> FloatArray:
-        """The picture held this way."""
-        turned = np.rot90(grey, self.quarters)
-        turned = turned[:, ::-1] if self.mirrored else turned
-        return np.ascontiguousarray(1 - turned if self.inverted else turned)
-
-    def back(self, points: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-        """(row, col) on the film as it was given, `size` (rows, columns), of points [..., 2] of the picture held so."""
-        row, col = points[..., 0], points[..., 1]
-        height, width = size if self.quarters % 2 == 0 else size[::-1]
-        if self.mirrored:
-            col = width - 1 - col
-        for _ in range(self.quarters % 4):
-            row, col, height, width = col, height - 1 - row, width, height
-        return np.stack([row, col], -1)
-
-
-USUAL = (Way(), Way(mirrored=True))
-UNUSUAL = tuple(
-    Way(quarters, mirrored, inverted)
-    for inverted in (False, True)
-    for quarters in range(4)
-    for mirrored in (False, True)
-    if quarters or inverted
-)
 
 
 @dataclass(frozen=True)
@@ -72,22 +43,21 @@ class Seen:
     worth: float
 
 
-FRONTAL = frozenset({"AP", "PA"})
-"""ViewPosition of films from the front or the back (PS3.3 C.8.7.1.1.1). The header is believed here although it is
-often wrong: the network takes many spines seen from the front for lateral ones (docs/evidence/xray_spine.md)."""
+class WholeFilmNetworks(FilmNetwork, ViewNetwork, Protocol):
+    """The networks that look at whole films."""
 
 
-def see(film: FilmImage, network: FilmNetwork) -> Seen | Unsuitable:
+def see(film: FilmImage, network: WholeFilmNetworks) -> Seen | Unsuitable:
     """The lateral spine in a film, however it is held; or why there is none."""
-    if film.position in FRONTAL:
-        return _no_lateral(film)
-    best = _best(film, network, USUAL)
-    if not _is_spine(best):
-        tried = _best(film, network, UNUSUAL)
-        best = tried if best is None or (tried is not None and tried.worth > best.worth) else best
-    if best is None or not _is_spine(best):
-        return _no_lateral(film)
-    return best
+    look = look_at(film, network)
+    refused = refusal(film, look)
+    if refused:
+        return refused
+    for first in range(0, TRIED, TRIED_AT_ONCE):
+        best = _best(film, network, look.ways[first : first + TRIED_AT_ONCE])
+        if best is not None and _is_spine(best):
+            return best
+    return no_spine(film)
 
 
 def _best(film: FilmImage, network: FilmNetwork, ways: Iterable[Way]) -> Seen | None:
@@ -130,16 +100,6 @@ def _worth(corridor: Corridor, mm: float) -> float:
     return float(usual * corridor.strength * max(0.0, corridor.order) * np.exp(-((drift / _DRIFT) ** 2)))
 
 
-def _is_spine(seen: Seen | None) -> bool:
-    if seen is None:
-        return False
+def _is_spine(seen: Seen) -> bool:
     levels = float(seen.corridor.rank[-1] - seen.corridor.rank[0])
     return seen.corridor.strength >= LEAST_STRENGTH and seen.corridor.order >= LEAST_ORDER and levels >= LEAST_LEVELS
-
-
-_NAMED = FRONTAL | {"LL", "RL", "LAT"}
-
-
-def _no_lateral(film: FilmImage) -> Unsuitable:
-    said = f" The header says {film.position.lower()[:40]}." if film.position in _NAMED else ""
-    return Unsuitable(Reason.NOT_LATERAL_SPINE, f"No lateral view of a spine is seen in this film.{said}")

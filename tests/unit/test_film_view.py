@@ -1,15 +1,15 @@
 """However a film is held, the spine is found in it and every point can be told where it lies on the film as given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from pipelines.steps.film_image import FilmImage
-from pipelines.steps.film_view import UNUSUAL, USUAL, Seen, Way, see
+from pipelines.steps.film_view import Seen, see
+from pipelines.steps.film_way import EVERY_WAY, Way
 from vfx_finder.domain.study import Reason, Unsuitable
-
-EVERY_WAY = (*USUAL, *UNUSUAL)
 
 
 def painted() -> np.ndarray:
@@ -27,17 +27,42 @@ class Maps:
     rank: np.ndarray
 
 
+@dataclass(frozen=True)
+class Views:
+    view: np.ndarray
+    upright: np.ndarray
+
+
 class ColumnNetwork:
     """Sees body in what is bright and leans as the painted column does, ranked from its head to its foot."""
 
     def film(self, picture: np.ndarray) -> Maps:
         body = (picture > 0.6).astype(np.float32)
-        rows, cols = np.nonzero(body)
-        upright = len(rows) > 20 and np.ptp(rows) > 2 * np.ptp(cols) and np.polyfit(rows, cols, 1)[0] > 0
-        upright = upright and picture[rows, cols][: len(rows) // 3].mean() > 0.9
-        tissue = np.stack([1 - body, body * upright, 0 * body, 0 * body])
+        tissue = np.stack([1 - body, body * is_upright(picture), 0 * body, 0 * body])
         rank = np.repeat(np.linspace(4, 21, len(picture))[:, None], picture.shape[1], 1)
         return Maps(tissue.astype(np.float32), rank.astype(np.float32))
+
+    def views(self, pictures: Sequence[np.ndarray]) -> Views:
+        """Every picture is lateral."""
+        lateral = np.tile(np.array([[0.9, 0.1, 0.0, 0.0]], np.float32), (len(pictures), 1))
+        return Views(lateral, np.array([is_upright(picture) for picture in pictures], np.float32))
+
+
+def is_upright(picture: np.ndarray) -> bool:
+    rows, cols = np.nonzero(picture > 0.6)
+    upright = len(rows) > 20 and np.ptp(rows) > 2 * np.ptp(cols) and np.polyfit(rows, cols, 1)[0] > 0
+    return bool(upright and picture[rows, cols][: len(rows) // 3].mean() > 0.9)
+
+
+class ChestNetwork(ColumnNetwork):
+    """Takes every film for a chest."""
+
+    def film(self, picture: np.ndarray) -> Maps:
+        raise AssertionError("a film that was refused needs no second look")
+
+    def views(self, pictures: Sequence[np.ndarray]) -> Views:
+        chest = np.tile(np.array([[0.1, 0.1, 0.8, 0.0]], np.float32), (len(pictures), 1))
+        return Views(chest, np.ones(len(pictures), np.float32))
 
 
 @pytest.mark.parametrize("way", EVERY_WAY, ids=str)
@@ -67,16 +92,19 @@ def test_the_scale_of_a_film_without_one_is_fitted_to_its_levels_and_said_to_be_
     assert seen.corridor.mm_by_rank() == pytest.approx(seen.corridor.length() * seen.mm_per_pixel, rel=0.15)
 
 
-def test_a_film_without_a_lateral_spine_is_refused_with_what_its_header_says() -> None:
+def test_a_film_that_looks_lateral_without_a_chain_of_levels_is_refused_with_what_its_header_says() -> None:
     noise = np.random.default_rng(1).uniform(0, 0.5, (400, 300)).astype(np.float32)
     why = see(FilmImage(noise, 0.5, "", "AP"), ColumnNetwork())
     assert isinstance(why, Unsuitable)
     assert why.reason is Reason.NOT_LATERAL_SPINE
-    assert "ap" in why.detail
+    assert "AP" in why.detail
 
 
-@pytest.mark.parametrize("position", ["AP", "PA"])
-def test_a_film_that_its_header_calls_frontal_is_not_read(position: str) -> None:
-    why = see(FilmImage(painted(), 1.3, "", position), ColumnNetwork())
+def test_a_film_that_is_something_else_is_refused_before_any_spine_is_looked_for() -> None:
+    why = see(FilmImage(painted(), 1.3, "", "LL"), ChestNetwork())
     assert isinstance(why, Unsuitable)
-    assert why.reason is Reason.NOT_LATERAL_SPINE
+    assert why.reason is Reason.FILM_OF_CHEST
+
+
+def test_pixels_decide_where_the_header_calls_a_lateral_film_frontal() -> None:
+    assert isinstance(see(FilmImage(painted(), 1.3, "", "AP"), ColumnNetwork()), Seen)

@@ -34,6 +34,9 @@ def analyse(
     films: Annotated[
         bool, typer.Option("--films", help="Read lateral X-ray films as well: research, suspected or not, no grade.")
     ] = False,
+    scouts: Annotated[
+        bool, typer.Option("--scouts", help="With --films: read the scout views of a CT whose slices cannot be used.")
+    ] = False,
 ) -> None:
     """Find, measure and grade the vertebrae of CT studies. Research software.
 
@@ -48,7 +51,7 @@ def analyse(
         inputs = inputs_of(paths)
     into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1 or bool(json and json.is_dir()))
     shelf = _Shelf(films)
-    failed = [item for item in inputs if not _one(item, shelf, into)]
+    failed = [item for item in inputs if not _one(item, shelf, into, scouts=scouts)]
     if failed:
         raise typer.Exit(2)
 
@@ -91,14 +94,15 @@ class _Results:
         write_json(analysis, path)
 
 
-def _one(item: "Input", shelf: _Shelf, into: _Results) -> bool:
+def _one(item: "Input", shelf: _Shelf, into: _Results, *, scouts: bool) -> bool:
     """Analyse one input and show it; false if it holds no image at all."""
     from pipelines import study
     from vfx_finder.cli import _findings_table
     from vfx_finder.cli._operating_point import chosen
     from vfx_finder.config import load
 
-    console, errors, options = Console(), Console(stderr=True), study.Options(operating_point=chosen(load()))
+    console, errors = Console(), Console(stderr=True)
+    options = study.Options(operating_point=chosen(load()), scouts=scouts)
     with errors.status(f"{item.name}: reading") as status:
 
         def show(step: str, share: float) -> None:

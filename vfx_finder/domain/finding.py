@@ -21,6 +21,10 @@ SCALE_AT_DETECTOR = "scale-at-detector"
 the patient, so its heights are good for ratios alone."""
 
 
+HEADER_DISAGREES = "view-other-than-header"
+"""The flag of a vertebra on a film that is read as lateral although its header calls it frontal: pixels decide."""
+
+
 class Deformity(StrEnum):
     """Shape of a vertebral fracture (Genant 1993)."""
 

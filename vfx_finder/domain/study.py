@@ -23,6 +23,8 @@ class Reason(StrEnum):
     NO_SUITABLE_SERIES = "no-suitable-series"
     NO_SPINE = "no-spine-found"
     NOT_LATERAL_SPINE = "film-not-lateral-spine"
+    FILM_FROM_FRONT = "film-from-the-front"
+    FILM_OF_CHEST = "film-of-the-chest"
     UNREADABLE = "unreadable"
     PATIENT_CONFLICT = "instances-of-different-patients"
     SEVERAL_STUDIES = "several-studies"

@@ -7,7 +7,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from vfx_finder.domain.certainty import percent
-from vfx_finder.domain.finding import FILM_SUSPECTED, SCALE_AT_DETECTOR, SCALE_ESTIMATED, Analysis, millimetres
+from vfx_finder.domain.finding import (
+    FILM_SUSPECTED,
+    HEADER_DISAGREES,
+    SCALE_AT_DETECTOR,
+    SCALE_ESTIMATED,
+    Analysis,
+    millimetres,
+)
 from vfx_finder.domain.flow import CaseState
 from vfx_finder.domain.guidance import CEMENT_ADVICE, cement_words, report_text
 from vfx_finder.domain.mimic import Mimic
@@ -35,6 +42,7 @@ _FLAG_WORDS: Mapping[str, str] = {
     FILM_SUSPECTED: "suspected: please look",
     SCALE_ESTIMATED: "no mm: scale estimated",
     SCALE_AT_DETECTOR: "no mm: scale of detector",
+    HEADER_DISAGREES: "header says another view",
     "research-film": "research",
 } | {mimic.value: mimic.words for mimic in Mimic}
 _WHY_NOT: Mapping[Reason, str] = {

@@ -31,6 +31,8 @@ ADVICE: Final[dict[str, Advice]] = {
     Reason.NO_SUITABLE_SERIES: Advice("No series of this study can be measured.", _SEND_THIN),
     Reason.NO_SPINE: Advice("No spine was found in the images.", _READ_AS_USUAL),
     Reason.NOT_LATERAL_SPINE: Advice("The film is no lateral view of a spine.", _READ_AS_USUAL),
+    Reason.FILM_FROM_FRONT: Advice("The film shows the spine from the front.", _READ_AS_USUAL),
+    Reason.FILM_OF_CHEST: Advice("The film is one of the chest, not of the spine.", _READ_AS_USUAL),
     Reason.SEVERAL_STUDIES: Advice("The files belong to more than one study.", _SEND_AGAIN),
     Reason.LEFT_OUT: Advice(
         "A routing rule leaves such studies out.",
