@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine", "xray_spine")
 WEIGHTS = {
-    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors"),
+    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors"),
     "xray_spine": ("film.safetensors", "strip.safetensors", "view.safetensors"),
 }
 
@@ -75,7 +75,7 @@ def load(device: str | None = None, *, films: bool = False) -> Models:
     from models.runner import CtSpine, Networks
 
     chosen = device or ("cuda" if processor() else "cpu")
-    ct_spine = CtSpine(Networks(*_networks("ct_spine", ("coarse", "fine", "look"))), check("ct_spine"), chosen)
+    ct_spine = CtSpine(Networks(*_networks("ct_spine", ("coarse", "fine", "look", "kind"))), check("ct_spine"), chosen)
     return Models(ct_spine, load_films(chosen) if films else None)
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.networks import COARSE_CLASSES, FINE_CLASSES
+from models.networks import COARSE_CLASSES, FINE_CLASSES, KIND_CLASSES
 from models.normalise import normalise
 from models.synthesis.sections import OFFSET_MM
 from vfx_finder.domain.finding import ModelVersion
@@ -39,11 +39,12 @@ class FineMaps:
 
 @dataclass(frozen=True)
 class Networks:
-    """The three networks of the ct_spine bundle."""
+    """The networks of the ct_spine bundle."""
 
     coarse: nn.Module
     fine: nn.Module
     look: nn.Module
+    kind: nn.Module
 
 
 class CtSpine:
@@ -55,6 +56,7 @@ class CtSpine:
         self._coarse = _placed(nets.coarse, self._device, torch.channels_last_3d)
         self._fine = _placed(nets.fine, self._device, torch.channels_last)
         self._look = _placed(nets.look, self._device, torch.channels_last)
+        self._kind = _placed(nets.kind, self._device, torch.channels_last_3d)
 
     def coarse(self, hu: FloatArray) -> CoarseMaps:
         """Coarse maps of a 4 mm volume [Z, Y, X] in HU (head to foot, front to back, right to left)."""
@@ -74,6 +76,13 @@ class CtSpine:
         """Probability [N, 3, H, W] of the one body that each patch [N, 3, H, W] in HU (0.8 mm) is about."""
         patches = torch.from_numpy(np.ascontiguousarray(hu, np.float32))
         return self._run(self._look, patches, FINE_MULTIPLE).sigmoid().numpy()
+
+    @torch.inference_mode()
+    def kinds(self, hu: FloatArray) -> FloatArray:
+        """Probability [N, 13] of each kind of vertebra for crops [N, 32, 32, 48] in HU (3 mm) around N bodies."""
+        crops = torch.from_numpy(np.ascontiguousarray(hu, np.float32))[:, None]
+        out: Tensor = self._kind(normalise(crops.to(self._device))).float().cpu()
+        return out[:, :KIND_CLASSES].softmax(1).numpy()
 
     @torch.inference_mode()
     def _run(self, net: nn.Module, image: Tensor, multiple: int) -> Tensor:

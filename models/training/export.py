@@ -9,7 +9,12 @@ from safetensors.torch import save_file
 from models.catalogue import SHELF, card, sha256
 
 PARTS = {
-    "ct_spine": {"section": "fine.safetensors", "look": "look.safetensors", "block": "coarse.safetensors"},
+    "ct_spine": {
+        "section": "fine.safetensors",
+        "look": "look.safetensors",
+        "block": "coarse.safetensors",
+        "kind": "kind.safetensors",
+    },
     "xray_spine": {"film": "film.safetensors", "strip": "strip.safetensors", "view": "view.safetensors"},
 }
 """Which network of a bundle is kept in which file, in the order of training."""

@@ -52,7 +52,7 @@ _LOG_SD: Floats = np.array(
 )
 _AREA_MM2: Floats = np.array([_padded([mid_sagittal_area(level) for level in spine.levels]) for spine in SPINES])
 _HAS_RIB = np.array([_padded([level.startswith("T") for level in spine.levels]) for spine in SPINES])
-_ON_SACRUM = np.array([_padded([level is spine.last_lumbar for level in spine.levels]) for spine in SPINES])
+_ON_SACRUM = np.array([_padded([level in (spine.last_lumbar, Level.S1) for level in spine.levels]) for spine in SPINES])
 _UNDER_C2 = np.array([_padded([level is Level.C3 for level in spine.levels]) for spine in SPINES])
 _IS_SACRUM = np.array([_padded([level is Level.S1 for level in spine.levels]) for spine in SPINES])
 _KIND = np.array(
@@ -62,7 +62,8 @@ _KIND = np.array(
     ]
 )
 _RANK = np.array([_padded([RANK[level] for level in spine.levels]) for spine in SPINES])
-"""Each by [spine, place]: mm below C2, log SD of the step below, where what is to be seen (1 or 0), and rank."""
+"""Each by [spine, place]: mm below C2, log SD of the step below, where what is to be seen (1 or 0; the sacrum goes on
+below its own first piece), kind and rank."""
 
 
 def expected_mm(tried: Hypotheses) -> Floats:

@@ -28,7 +28,11 @@ KINDS = (
 TAUGHT = (1, 1, 3, 2, 2, 9, 2, 2, 2, 3, 2, 2, 1)
 """How often each kind came in a usual spine when the network was taught."""
 
-FLOOR = 0.003
+ALIKE = range(KINDS.index("last rib but one"))
+"""Kinds that are not told apart: on the one real scan of a chest at hand T1 and T2 were read as a last rib and as
+cervical, so that the neck and the upper chest are left to the other evidence."""
+
+FLOOR = 0.01
 """No kind is less probable than this: a network can be wrong."""
 
 _FINE_MM = 1.5
@@ -42,10 +46,16 @@ class KindNetwork(Protocol):
 
 
 def log_evidence(probabilities: Sequence[float]) -> Floats:
-    """How much more (logarithm) each kind is spoken for than by chance."""
-    probability = np.clip(np.asarray(probabilities, np.float64), FLOOR, 1.0)
-    share = np.array(TAUGHT) / sum(TAUGHT)
-    return np.asarray(np.log(probability / probability.sum() / share))
+    """How much more (logarithm) each kind is spoken for than by chance, kinds of one `ALIKE` together."""
+    pooled, share = _pooled(np.asarray(probabilities, np.float64)), _pooled(np.asarray(TAUGHT) / sum(TAUGHT))
+    return np.asarray(np.log(np.clip(pooled, FLOOR, 1.0) / share))
+
+
+def _pooled(shares: Floats) -> Floats:
+    """The same share, their sum, for all kinds that are not told apart."""
+    pooled = shares.copy()
+    pooled[list(ALIKE)] = shares[list(ALIKE)].sum()
+    return pooled
 
 
 def kind_of(place: int, levels: Sequence[Level]) -> int:

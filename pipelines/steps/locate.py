@@ -1,5 +1,6 @@
 """Find every vertebral body of a CT: coarse line, straightened sections, single bodies, and what lies around them."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from pipelines.steps.anchors import Sight, Surroundings, sacrum_in_section
 from pipelines.steps.centre_line import CentreLine, find_centre_line, shrink
 from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
 from pipelines.steps.instances import Instance, Sections, find_instances
+from pipelines.steps.kinds import KindNetwork, crops
 from pipelines.steps.lumbosacral import undivided
 from pipelines.steps.second_look import LookNetwork, second_look
 from pipelines.steps.straighten import PIXEL_MM, Sheet, cut, lay_sheet, lps, refine
@@ -44,8 +46,8 @@ class FineMaps(Protocol):
     def offset(self) -> FloatArray: ...
 
 
-class SpineNetworks(LookNetwork, Protocol):
-    """The three networks of a CT spine model: numpy in HU in, maps out."""
+class SpineNetworks(LookNetwork, KindNetwork, Protocol):
+    """The networks of a CT spine model: numpy in HU in, maps out."""
 
     def coarse(self, hu: FloatArray) -> CoarseMaps: ...
     def fine(self, hu: FloatArray) -> FineMaps: ...
@@ -73,6 +75,8 @@ def locate(volume: Volume, networks: SpineNetworks) -> Located | Unsuitable:
     below = sacrum_in_section(fine.tissue[len(PLANES_MM) // 2, SACRUM], chain[-1].centre, PIXEL_MM, step)
     sights = Surroundings(maps.tissue, maps.level).of_chain(places, below)
     bodies = [_body(one, sight, (size[0], size[1])) for one, sight in zip(chain, sights, strict=True)]
+    kinds = networks.kinds(crops(volume, places))
+    bodies = [replace(body, kinds=tuple(kind.tolist())) for body, kind in zip(bodies, kinds, strict=True)]
     return Located(stack, second_look(volume, sheet, bodies, networks))
 
 

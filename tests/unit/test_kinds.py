@@ -84,6 +84,17 @@ def test_without_an_anchor_the_last_rib_tells_the_level() -> None:
     assert seen.levels[4].confidence > 0.85 > unseen.levels[4].confidence + 0.2
 
 
+def test_a_first_sacral_piece_found_as_a_body_is_s1_and_shifts_no_name() -> None:
+    """Read as body and sacrum alike by the maps, with more sacrum below: told by its kind, nothing called unusual."""
+    levels = (*ORDINARY[ORDINARY.index(Level.T9) : ORDINARY.index(Level.L5) + 1], Level.S1)
+    kinds = [*lumbar_kinds(lumbar=5, thoracic=4), "S1"]
+    anchors: list[Anchor] = [{"kinds": seen_as(kind)} for kind in kinds]  # type: ignore[dict-item]
+    anchors[-1] |= {"sacrum_below": SACRUM, "sacrum_here": 0.5}
+    answer = number(*chain(straight(levels), anchors))
+    assert tuple(one.level for one in answer.levels) == levels
+    assert not any(TRANSITIONAL in flags for flags in answer.flags)
+
+
 def test_one_body_read_wrongly_does_not_outvote_the_chain() -> None:
     levels = ORDINARY[ORDINARY.index(Level.T9) : ORDINARY.index(Level.L5) + 1]
     kinds = lumbar_kinds(lumbar=5, thoracic=4)
