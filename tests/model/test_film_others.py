@@ -1,5 +1,8 @@
 """Films that are no lateral spines are drawn as what they are, and as training meets them."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from models.synthesis.film_others import FROM_FRONT, FROM_SIDE, KINDS, draw_othe
 from models.synthesis.film_views import TAUGHT_LIMBS, draw_views, lateral_frame
 from models.synthesis.spine import ordered
 from models.synthesis.trunk import draw_trunk
+from models.training.train import Plan, train
 from models.view_net import SIDE_PX, VIEWS, ViewNet, boxed
 
 
@@ -84,3 +88,14 @@ def test_a_small_film_stands_in_the_middle_of_its_square_and_is_marked() -> None
     assert float(channels[2, :, 39:89].min()) == 1.0
     assert float(channels[:2, :, :39].abs().max()) == 0.0
     assert ViewNet()(channels[None]).shape == (1, len(VIEWS) + 1)
+
+
+def test_the_network_of_views_learns(tmp_path: Path) -> None:
+    """A few steps on a few films lower its loss."""
+    told: list[float] = []
+    plan = Plan("view", steps=24, batch=7, fresh=0, buffer=14, rate=1e-2, workers=0)
+    train(plan, tmp_path, lambda step, loss: told.append(loss))
+    with (tmp_path / "view.curve.csv").open() as file:
+        losses = [float(row["view"]) for row in csv.DictReader(file)]
+    assert len(told) == len(losses) == 24
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
