@@ -19,7 +19,7 @@ SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine", "xray_spine")
 WEIGHTS = {
     "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors"),
-    "xray_spine": ("film.safetensors", "strip.safetensors", "view.safetensors"),
+    "xray_spine": ("film.safetensors", "strip.safetensors", "look.safetensors", "view.safetensors"),
 }
 
 
@@ -84,7 +84,7 @@ def load_films(device: str | None = None) -> "GatedXraySpine":
     from models.film_runner import FilmNetworks
     from models.view_runner import GatedXraySpine
 
-    *nets, view = _networks("xray_spine", ("film", "strip", "view"))
+    *nets, view = _networks("xray_spine", ("film", "strip", "look", "view"))
     return GatedXraySpine(FilmNetworks(*nets), view, check("xray_spine"), device or ("cuda" if processor() else "cpu"))
 
 

@@ -60,7 +60,7 @@ class FilmNetworks:
 
     film: nn.Module
     strip: nn.Module
-    look: nn.Module | None = None
+    look: nn.Module
 
 
 class XraySpine:
@@ -71,8 +71,8 @@ class XraySpine:
     def __init__(self, nets: FilmNetworks, version: ModelVersion, device: str) -> None:
         self.version = version
         self._device = torch.device(device)
-        self._film, self._strip = (net.to(self._device).eval() for net in (nets.film, nets.strip))
-        self._look_net = None if nets.look is None else nets.look.to(self._device).eval()
+        own = [net.to(self._device).eval() for net in (nets.film, nets.strip, nets.look)]
+        self._film, self._strip, self._close = own
 
     def film(self, picture: FloatArray) -> FilmMaps:
         """Maps of a whole film [H, W] at about 3 mm; grey 0 to 1, bone bright, the patient's front on the left."""
@@ -96,8 +96,7 @@ class XraySpine:
         return LookMaps(here[:, 0], here[:, 1], points, variance, own)
 
     def _look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        assert self._look_net is not None
-        maps, here = self._look_net(image.to(self._device))
+        maps, here = self._close(image.to(self._device))
         points, own = maps.float().cpu().split((FILM_LOOK_POINTS, 1), 1)
         return here.float().cpu().sigmoid(), own[:, 0].sigmoid(), *placed(points)
 

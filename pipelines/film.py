@@ -11,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 from pipelines.steps.choose import XRAY_MODALITIES
-from pipelines.steps.film_bodies import FilmBody, Reading, StripNetwork, find_bodies
+from pipelines.steps.film_bodies import BodyNetworks, FilmBody, Reading, find_bodies
 from pipelines.steps.film_gate import header_disagrees
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
-from pipelines.steps.film_judge import STRONG_SPREAD, judge_film
+from pipelines.steps.film_judge import judge_film
+from pipelines.steps.film_looks import Floats
 from pipelines.steps.film_number import number_film
-from pipelines.steps.film_view import Seen, WholeFilmNetworks, see
+from pipelines.steps.film_view import Seen, WholeFilmNetworks, see, see_mirrored
 from pipelines.steps.judge import CUT
 from pipelines.steps.material import METAL
 from vfx_finder.dicom.headers import read_header
@@ -31,7 +32,7 @@ from vfx_finder.domain.finding import (
     SagittalPicture,
 )
 from vfx_finder.domain.numbering import NO_VERTEBRA
-from vfx_finder.domain.spine import Drawing, Heights, LevelEstimate, Vertebra
+from vfx_finder.domain.spine import Drawing, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 MODALITY = "DX"
@@ -39,9 +40,10 @@ RESEARCH = "research-film"
 SCOUT = "ct-scout"
 LOCALIZER = "LOCALIZER"
 MIN_BODIES = 3
-LEAST_COVERED = 0.5
-"""Share of the levels in view, and of the bodies found, that must have been outlined alike in two windows or more; else
-what was found is not taken for a lateral spine: in noise and in other pictures the windows differ."""
+LEAST_COVERED = 0.35
+PLAINLY_SEEN = 0.6
+"""Share of the levels in view that must have been found so surely; else what was found is not taken for a lateral
+spine: in noise and in other pictures close looks show no bodies, or none in a row."""
 
 PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
@@ -50,7 +52,7 @@ _BURNT, _BURNT_SHARE = 0.985, 0.06
 _WHOLE_LEVELS, _LUMBAR_RANK = 13.0, 14.5
 
 
-class FilmModel(WholeFilmNetworks, StripNetwork, Protocol):
+class FilmModel(WholeFilmNetworks, BodyNetworks, Protocol):
     """The networks for films."""
 
     @property
@@ -128,15 +130,38 @@ def _one(file: Path, model: FilmModel, tell: Tell | None) -> Analysis:
     seen = see(film, model)
     if isinstance(seen, Unsuitable):
         return replace(_nothing(seen), models=(model.version,), seconds=clock.ended())
-    read = find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
-    levels = seen.corridor.rank[-1] - seen.corridor.rank[0]
-    agreed = sum(body.measure.ratio_spread <= STRONG_SPREAD for body in read.bodies)
-    if agreed < max(MIN_BODIES, LEAST_COVERED * levels, LEAST_COVERED * len(read.bodies)):
-        words = f"Only {agreed} vertebrae could be outlined alike twice where about {levels:.0f} would be in view."
+    seen, read = _read(film, seen, model)
+    if not _is_enough(seen, read):
+        words = f"Only {_plain(read)} vertebrae could be told plainly where about {_levels(seen):.0f} would be in view."
         why = Unsuitable(Reason.NOT_LATERAL_SPINE, words)
         return replace(_nothing(why), models=(model.version,), seconds=clock.ended())
     clock.begin("measure")
     return replace(_measured(film, seen, read), models=(model.version,), seconds=clock.ended())
+
+
+def _read(film: FilmImage, seen: Seen, model: FilmModel) -> tuple[Seen, Reading]:
+    """The bodies of a film as it was seen; where they are too few, of the film held the other way round, if those are
+    more: the whole-film network may take the back of a trunk for its front."""
+    read = find_bodies(seen.picture, seen.mm_per_pixel, seen.corridor, model)
+    if _is_enough(seen, read):
+        return seen, read
+    other = see_mirrored(film, seen, model)
+    if other is None:
+        return seen, read
+    again = find_bodies(other.picture, other.mm_per_pixel, other.corridor, model)
+    return (other, again) if _plain(again) > _plain(read) else (seen, read)
+
+
+def _is_enough(seen: Seen, read: Reading) -> bool:
+    return _plain(read) >= max(MIN_BODIES, LEAST_COVERED * _levels(seen))
+
+
+def _plain(read: Reading) -> int:
+    return sum(body.found.here >= PLAINLY_SEEN for body in read.bodies)
+
+
+def _levels(seen: Seen) -> float:
+    return float(seen.corridor.rank[-1] - seen.corridor.rank[0])
 
 
 class _Clock:
@@ -176,7 +201,7 @@ def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
         _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
         for body, level, flags in zip(bodies, numbering.levels, numbering.flags, strict=True)
     ]
-    findings, patient = judge_film(vertebrae, [body.measure.ratio_spread for body in bodies])
+    findings, patient = judge_film(vertebrae, [body.ratio_spread for body in bodies])
     why = None if any(found.loss for found in findings) else Unsuitable(Reason.NOT_MEASURABLE, "No vertebra measured.")
     return Analysis(
         modality=MODALITY,
@@ -212,39 +237,31 @@ class _Place:
 
 def _vertebra(body: FilmBody, level: LevelEstimate, flags: Sequence[str], place: _Place) -> Vertebra:
     raised = {CUT: body.cut, METAL: _burnt(body, place.seen)}
-    remarks = (*(flag for flag, is_raised in raised.items() if is_raised), *body.measure.flags, *flags)
+    remarks = (*(flag for flag, is_raised in raised.items() if is_raised), *flags)
     row, col = place.seen.way.back(np.array(body.spot.centre), place.film.grey.shape)
     drop = body.cut or NO_VERTEBRA in remarks
     return Vertebra(
         level=level,
         centre_mm=(float(col), float(row), 0.0),
-        heights=None if drop else _heights(body),
+        heights=None if drop else body.heights,
         flags=tuple(dict.fromkeys(remarks)),
         drawing=_drawing(body, place.small),
     )
 
 
-def _heights(body: FilmBody) -> Heights:
-    """Millimetres at the scale of the film: a window's pixel is one of them."""
-    return body.measure.heights
-
-
 def _burnt(body: FilmBody, seen: Seen) -> bool:
     """Whether metal, or an overexposed part, lies over the body: more than a few of its pixels are plain white."""
-    inside = body.instance.mask[0] > 0.5
-    grey = body.window.cut_from(seen.picture)
-    row, col = body.instance.corner
-    part = grey[row : row + inside.shape[0], col : col + inside.shape[1]][inside]
-    return bool((part > _BURNT).mean() > _BURNT_SHARE)
+    inside = body.found.own > 0.5
+    part = body.found.sight.cut_from(seen.picture)[inside]
+    return bool(part.size and (part > _BURNT).mean() > _BURNT_SHARE)
 
 
 def _drawing(body: FilmBody, small: float) -> Drawing:
-    def shown(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-        at = body.window.film(np.array(points)[:, ::-1]) * small
-        return tuple((float(col), float(row)) for row, col in at)
+    def shown(points: Floats) -> tuple[tuple[float, float], ...]:
+        return tuple((float(col), float(row)) for row, col in points * small)
 
-    lines = [shown(line) for line in body.measure.drawing.height_lines]
-    return Drawing(shown(body.measure.drawing.outline), tuple((line[0], line[1]) for line in lines))
+    upper, lower = shown(body.found.points[:3]), shown(body.found.points[3:])
+    return Drawing(shown(body.outline), tuple(zip(upper, lower, strict=True)))
 
 
 def _picture(seen: Seen, small: float) -> SagittalPicture:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.synthesis.film import Film, FilmVertebra
+from models.synthesis.film_detector import Exposed
 from models.synthesis.film_samples import filled
 from models.synthesis.spine import Array
 
@@ -103,6 +104,13 @@ def draw_film_look(picture: Tensor, film: Film, rng: np.random.Generator) -> Fil
         if float(shown.std()) > _DULL or rng.random() < _DULL_KEPT:
             look = look_at(shown, film, place)
             return replace(look, picture=_holed(look, rng)) if rng.random() < _HOLED else look
+
+
+def whole_picture(exposed: Exposed) -> Tensor:
+    """The whole film [H, W] as exposed, at its own pixel; grey 0 to 1."""
+    height, width = exposed.film.layers.shape[1:]
+    rows, cols = torch.meshgrid(torch.arange(height).float(), torch.arange(width).float(), indexing="ij")
+    return exposed.patch(rows, cols, exposed.film.pixel_mm)
 
 
 def _shown(picture: Tensor, place: Place) -> Tensor:

@@ -15,7 +15,12 @@ PARTS = {
         "block": "coarse.safetensors",
         "kind": "kind.safetensors",
     },
-    "xray_spine": {"film": "film.safetensors", "strip": "strip.safetensors", "view": "view.safetensors"},
+    "xray_spine": {
+        "film": "film.safetensors",
+        "strip": "strip.safetensors",
+        "close": "look.safetensors",
+        "view": "view.safetensors",
+    },
 }
 """Which network of a bundle is kept in which file, in the order of training."""
 

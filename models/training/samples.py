@@ -1,6 +1,6 @@
 """Endless synthetic samples in a fixed order: sample number n depends on the seed and n alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from models.synthesis.blocks import draw_block
 from models.synthesis.film import Film, draw_film
-from models.synthesis.film_samples import draw_strip, draw_whole, expose
+from models.synthesis.film_detector import Exposed
+from models.synthesis.film_looks import FilmLook, draw_film_look, whole_picture
+from models.synthesis.film_samples import Strip, Whole, draw_strip, draw_whole, expose
 from models.synthesis.film_views import draw_views
 from models.synthesis.kinds import draw_crops
 from models.synthesis.looks import draw_look
@@ -19,12 +21,17 @@ from models.synthesis.sections import draw_section
 from models.synthesis.spine import SpineOptions
 from models.synthesis.trunk import Trunk, draw_trunk
 
-PER_TRUNK = {"section": 4, "look": 5, "block": 2, "kind": 64, "film": 18, "strip": 36, "view": 14}
+PER_TRUNK = {"section": 4, "look": 5, "block": 2, "kind": 64, "film": 18, "strip": 36, "close": 48, "view": 14}
 DRAW = {"section": draw_section, "look": draw_look, "block": draw_block}
-DRAW_FROM_FILM = {"film": draw_whole, "strip": draw_strip}
+DRAW_FROM_FILM: dict[str, Callable[[Exposed, np.random.Generator], Whole | Strip]] = {
+    "film": draw_whole,
+    "strip": draw_strip,
+}
+FROM_FILMS = frozenset({*DRAW_FROM_FILM, "close"})
 EXPOSURES = 6
 """Each film is exposed so many times; its samples are shared out among them."""
-FRONTAL_RATE = 0.3
+FRONTAL_RATE = {"film": 0.3, "close": 0.08}
+_ORDER = {"film": 1, "strip": 2, "close": 3}
 VARIANTS = 0.3
 """Share of spines with unusual counts where kinds are learned: what is seen shall count, not what is usual."""
 Sample = dict[str, Tensor]
@@ -45,7 +52,7 @@ class Task:
 def draw_samples(task: Task, number: int) -> list[Sample]:
     """The samples of trunk `number`: image (HU), and the kind's own targets, as half floats."""
     rng = np.random.default_rng([task.seed, number])
-    if task.kind in DRAW_FROM_FILM:
+    if task.kind in FROM_FILMS:
         return _film_samples(task, number)
     if task.kind == "view":
         side, front = (synthetic_film(task, number, frontal=frontal) for frontal in (False, True))
@@ -66,14 +73,19 @@ def _crops(trunk: Trunk, rng: np.random.Generator) -> list[Sample]:
 
 def _film_samples(task: Task, number: int) -> list[Sample]:
     film = synthetic_film(task, number, frontal=False)
-    rng = np.random.default_rng([task.seed, number, 1 if task.kind == "film" else 2])
-    if task.kind == "film" and rng.random() < FRONTAL_RATE:
+    rng = np.random.default_rng([task.seed, number, _ORDER[task.kind]])
+    if rng.random() < FRONTAL_RATE.get(task.kind, 0.0):
         film = synthetic_film(task, number, frontal=True)
-    drawn = []
-    for _ in range(EXPOSURES):
-        exposed = expose(film, rng)
-        drawn += [DRAW_FROM_FILM[task.kind](exposed, rng) for _ in range(PER_TRUNK[task.kind] // EXPOSURES)]
+    drawn = [one for _ in range(EXPOSURES) for one in _exposed_samples(task.kind, expose(film, rng), rng)]
     return [{k: v.half() for k, v in vars(one).items()} for one in drawn]
+
+
+def _exposed_samples(kind: str, exposed: Exposed, rng: np.random.Generator) -> list[Whole | Strip] | list[FilmLook]:
+    count = PER_TRUNK[kind] // EXPOSURES
+    if kind != "close":
+        return [DRAW_FROM_FILM[kind](exposed, rng) for _ in range(count)]
+    picture = whole_picture(exposed)
+    return [draw_film_look(picture, exposed.film, rng) for _ in range(count)]
 
 
 def synthetic_film(task: Task, number: int, frontal: bool) -> Film:

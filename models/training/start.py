@@ -27,7 +27,7 @@ def strip_from_section() -> dict[str, Tensor]:
     return {**weights, FIRST: first, **last}
 
 
-def look_from_strip() -> dict[str, Tensor]:
+def close_from_strip() -> dict[str, Tensor]:
     """The weights of the xray_spine network of windows, fitted to `FilmLookNet`: it sees the look at half its size."""
     weights = load_file(SHELF / "xray_spine" / "models" / "strip.safetensors")
     fresh = FilmLookNet().state_dict()

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from models.networks import BlockNet, FilmNet, KindNet, LookNet, SectionNet, StripNet
+from models.film_picture import prepared
+from models.networks import BlockNet, FilmLookNet, FilmNet, KindNet, LookNet, SectionNet, StripNet
 from models.normalise import normalise
+from models.synthesis.film_wear import worn
 from models.training.losses import loss
+from models.training.points import film_look_loss
 from models.training.samples import PER_TRUNK, Sample, Stream, Task
-from models.training.start import strip_from_section
+from models.training.start import close_from_strip, strip_from_section
 from models.view_net import ViewNet
 
 SAVE_SECONDS = 120.0
@@ -43,6 +46,7 @@ PLANS = {
     "kind": Plan("kind", steps=1900, batch=16, fresh=5, buffer=6000),
     "film": Plan("film", steps=2400, batch=8, fresh=3, buffer=500),
     "strip": Plan("strip", steps=2400, batch=8, fresh=3, buffer=1000),
+    "close": Plan("close", steps=4600, batch=24, fresh=9, buffer=4000),
     "view": Plan("view", steps=2000, batch=32, fresh=4, buffer=2500),
 }
 PREPARED = frozenset({"film", "strip", "view"})
@@ -50,7 +54,8 @@ PREPARED = frozenset({"film", "strip", "view"})
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"section": SectionNet, "look": LookNet, "block": BlockNet, "kind": KindNet,
-                                       "film": FilmNet, "strip": StripNet, "view": ViewNet}  # fmt: skip
+                                       "film": FilmNet, "strip": StripNet, "close": FilmLookNet,
+                                       "view": ViewNet}  # fmt: skip
 
 
 def network(kind: str) -> nn.Module:
@@ -96,10 +101,20 @@ def _batch(buffer: list[Sample], plan: Plan, step: int, device: torch.device) ->
 
 
 def _step(net: nn.Module, batch: Sample, plan: Plan) -> dict[str, Tensor]:
+    if plan.kind == "close":
+        return _close_step(net, batch)
     image = batch["image"] if plan.kind in PREPARED else normalise(batch["image"])
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
         out = cast(BlockNet, net).at_half(image) if plan.kind == "block" else net(image)
     return loss(plan.kind, out.float(), _halved(batch) if plan.kind == "block" else batch)
+
+
+def _close_step(net: nn.Module, batch: Sample) -> dict[str, Tensor]:
+    """Close looks are worn anew each time they come from the buffer; torch's own seed decides how."""
+    image = prepared(worn(batch["picture"], torch.default_generator)[:, 0])
+    with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
+        maps, here = net(image)
+    return film_look_loss((maps.float(), here.float()), batch)
 
 
 def _halved(batch: Sample) -> Sample:
@@ -116,6 +131,8 @@ def train(plan: Plan, folder: Path, report: Callable[[int, float], None], second
     net = _laid_out(network(plan.kind).to(device), plan.kind)
     if plan.kind == "strip":
         net.load_state_dict(strip_from_section())
+    if plan.kind == "close":
+        net.load_state_dict(close_from_strip())
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4)
     average, step = Average(net), 0
     if checkpoint.exists():

@@ -26,6 +26,7 @@ _LARGEST_GAP_ROWS = 10
 _STEEPEST = 2
 _LEAST_ROWS = 22
 _ENDS_LEFT_OUT = 0.1
+_SACRUM, _DENS = 0.25, 0.5
 
 
 class FilmMaps(Protocol):
@@ -107,7 +108,7 @@ def find_corridor(picture: FloatArray, mm_per_pixel: float, network: FilmNetwork
     order = float(np.corrcoef(rank, rows)[0, 1]) if rank.std() > 0 else 0.0
     return Corridor(
         line, ndi.gaussian_filter1d(rank, 3, mode="nearest"), float(seen.mean()), order, float(len(rows) * WORK_MM),
-        _place(maps.tissue[2], factor), _place(maps.tissue[3], factor),
+        _place(maps.tissue[2], factor, _SACRUM), _place(maps.tissue[3], factor, _DENS),
     )  # fmt: skip
 
 
@@ -152,9 +153,9 @@ def _stretch(seen: NDArray[np.bool_]) -> tuple[int, int]:
     return int(longest[0]), int(longest[-1]) + 1
 
 
-def _place(share: FloatArray, factor: Floats) -> tuple[float, float, float] | None:
-    """Middle of the largest piece where the probability is above one half, and its highest value."""
-    pieces, count = ndi.label(share > 0.5)
+def _place(share: FloatArray, factor: Floats, least: float) -> tuple[float, float, float] | None:
+    """Middle of the largest piece where the probability is above `least`, and its highest value."""
+    pieces, count = ndi.label(share > least)
     if not count:
         return None
     largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1

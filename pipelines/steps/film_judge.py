@@ -16,18 +16,15 @@ FILM_RULE = replace(genant.RULE, reader_scale=0.045)
 """The rule for films: the same thresholds of loss; certainty wider by the error of heights on films
 (docs/evidence/xray_spine.md)."""
 
-SUSPECTED_FROM = 0.30
-"""Severity from which a vertebra on a film is suspected: set on synthetic films so that at most 2 in 100 sound ones
-are (docs/evidence/xray_spine.md)."""
-
 STRONG_SPREAD = 0.10
-"""Spread (SD) of lowest over highest height over the readings of a body above which nothing is said of it."""
+"""Spread (SD) of lowest over highest height of a body above which nothing is said of it."""
 
 
 def judge_film(
     vertebrae: Sequence[Vertebra], spreads: Sequence[float], rule: GenantRule = FILM_RULE
 ) -> tuple[tuple[Finding, ...], PatientSummary]:
-    """Every vertebra with its loss and whether it is suspected; `spreads` as in `judge.judge`."""
+    """Every vertebra with its loss and whether it is suspected: its severity is at least that of grade 2 even if its
+    loss was measured one `spread` (SD of lowest over highest height) too high."""
     findings = tuple(
         _judged(vertebra, _neighbours(vertebrae, at), spread, rule)
         for at, (vertebra, spread) in enumerate(zip(vertebrae, spreads, strict=True))
@@ -43,9 +40,11 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
     loss = genant.loss_of(level, heights, neighbours, rule)
     severity = genant.severity(level, loss, rule)
     if spread > STRONG_SPREAD:
-        doubt = Unsuitable(Reason.PLANES_DISAGREE, f"Readings of {level} on this film differ too much.")
+        doubt = Unsuitable(
+            Reason.PLANES_DISAGREE, f"The end-plates of {level} cannot be told well enough on this film."
+        )
         return Finding(vertebra, loss, None, None, None, doubt)
-    suspected = severity >= SUSPECTED_FROM
+    suspected = severity - spread >= rule.moderate
     words = f"suspected, please look: measured loss {severity:.0%}" if suspected else "no loss of height measured that"
     words = words if suspected else f"{words} calls for a look"
     return Finding(

@@ -27,7 +27,7 @@ def number_film(read: Reading, seen: Seen) -> Numbering:
 def _body(body: FilmBody, seen: Seen, sacrum: tuple[float, float] | None) -> Body:
     mm, spot = seen.mm_per_pixel, body.spot
     return Body(
-        mask=body.instance.mask,
+        mask=body.mask,
         corner=(0, 0),
         centre=(spot.centre[0] * mm, spot.centre[1] * mm),
         score=spot.heat,

@@ -60,6 +60,13 @@ def see(film: FilmImage, network: WholeFilmNetworks) -> Seen | Unsuitable:
     return no_spine(film)
 
 
+def see_mirrored(film: FilmImage, seen: Seen, network: FilmNetwork) -> Seen | None:
+    """What is seen in a film that is held the other way round than in `seen`; None where that is no spine at all."""
+    way = Way(seen.way.quarters, not seen.way.mirrored, seen.way.inverted)
+    other = _best(film, network, [way])
+    return other if other is not None and _is_spine(other) else None
+
+
 def _best(film: FilmImage, network: FilmNetwork, ways: Iterable[Way]) -> Seen | None:
     seen = [one for way in ways for one in _seen(film, way, network)]
     return max(seen, key=lambda one: one.worth, default=None)

@@ -12,7 +12,7 @@ from models.synthesis.film import LAYERS, Film, FilmVertebra
 from models.synthesis.film_looks import HEIGHT_PX, SIZE, Place, draw_film_look, look_at, six, size_of
 from models.synthesis.film_wear import worn
 from models.training.points import POINT_SD_PX, film_look_loss, points_loss
-from models.training.start import look_from_strip
+from models.training.start import close_from_strip
 
 UP = 34.0
 """Film rows from one centre to the next."""
@@ -67,7 +67,8 @@ def test_a_body_in_the_middle_is_there_and_the_disc_and_the_sacrum_are_none(film
     assert disc.here[0] == 0.0
     assert last.here.tolist() == [0.0, 1.0]
     assert float(last.known) == 0.0
-    assert float(body.own.sum()) == pytest.approx(24 * 30 * (HEIGHT_PX / size_of(six(film.vertebrae[0]))) ** 2, rel=0.03)
+    grown = HEIGHT_PX / size_of(six(film.vertebrae[0]))
+    assert float(body.own.sum()) == pytest.approx(24 * 30 * grown**2, rel=0.03)
 
 
 def test_a_body_at_half_its_size_is_no_body_found(film: Film) -> None:
@@ -119,7 +120,7 @@ def test_a_few_steps_on_one_batch_lower_every_part_of_the_loss(film: Film) -> No
     looks = [draw_film_look(shown, film, rng) for _ in range(6)]
     batch = {k: torch.stack([getattr(look, k) for look in looks]) for k in vars(looks[0])}
     net = FilmLookNet()
-    net.load_state_dict(look_from_strip())
+    net.load_state_dict(close_from_strip())
     steps = torch.optim.AdamW(net.parameters(), lr=2e-3)
     seen = []
     for _ in range(12):
