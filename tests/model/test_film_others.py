@@ -93,9 +93,9 @@ def test_a_small_film_stands_in_the_middle_of_its_square_and_is_marked() -> None
 def test_the_network_of_views_learns(tmp_path: Path) -> None:
     """A few steps on a few films lower its loss."""
     told: list[float] = []
-    plan = Plan("view", steps=24, batch=7, fresh=0, buffer=14, rate=1e-2, workers=0)
+    plan = Plan("view", steps=14, batch=7, fresh=0, buffer=14, rate=1e-2, workers=0)
     train(plan, tmp_path, lambda step, loss: told.append(loss))
     with (tmp_path / "view.curve.csv").open() as file:
         losses = [float(row["view"]) for row in csv.DictReader(file)]
-    assert len(told) == len(losses) == 24
-    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert len(told) == len(losses) == 14
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
