@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.steps.facts import FloatArray
 from pipelines.steps.film_chain import Spot, best_chain
-from pipelines.steps.film_corridor import Corridor
+from pipelines.steps.film_corridor import Corridor, depth_mm
 from pipelines.steps.film_looks import Floats, Found, LookNetwork, look_along, looked_again, softened
 from pipelines.steps.film_sacrum import StripNetwork, find_sacrum
 from vfx_finder.domain.spine import Heights
@@ -20,7 +20,8 @@ SPREAD_SHARE = 0.65
 """True over told spread of lowest over highest height, on synthetic films that no training had seen."""
 
 _EDGE = 0.12
-_ABOVE, _APART, _HIGHER_MM = 0.2, 0.6, 40.0
+_ABOVE, _APART = 0.2, 0.6
+_HIGHER_MM, _TOP_MM = 40.0, 11.0
 _CORNERS = (0, 2, 3, 5)
 _RING = (0, 1, 2, 5, 4, 3)
 
@@ -69,10 +70,11 @@ def find_bodies(picture: FloatArray, mm_per_pixel: float, corridor: Corridor, ne
 
 
 def _may_be(found: Found, sacrum: tuple[float, float] | None, corridor: Corridor, mm: float) -> bool:
-    """Whether a body lies above the sacrum's first, which looks much like one, and not far above the corridor, where
-    the skull does."""
+    """Whether a body lies above the sacrum's first, which looks much like one, and neither far above the corridor nor
+    at C3 or above, where dens and skull do."""
     row, size = float(found.centre[0]), found.sight.size
-    if (float(corridor.line[0, 0]) - row) * mm > _HIGHER_MM:
+    above_mm = (float(corridor.line[0, 0]) - row) * mm
+    if above_mm > min(_HIGHER_MM, depth_mm(float(corridor.rank[0])) - _TOP_MM):
         return False
     if sacrum is None:
         return True
