@@ -17,8 +17,8 @@ SIDE_PX = 128
 """Longer side of the picture that the gate looks at: which film it is can be told from across a room."""
 
 LEAST_LATERAL = 0.4
-"""Mean probability, over every way of holding the film, from which it is taken for a lateral film of the spine, if it is
-no likelier a chest. Low, because what is no spine is stopped again where no chain of levels is seen in it
+"""Mean probability, over every way of holding the film, from which it is taken for a lateral film of the spine, if it
+is no likelier a chest. Low, because what is no spine is stopped again where no chain of levels is seen in it
 (docs/evidence/xray_spine.md)."""
 
 _LATERAL, _FRONT, _CHEST = 0, 1, 2
