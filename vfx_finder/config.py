@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     """A worker without a heartbeat for this long is dead and its study is given to another."""
     operating_point: Literal["screening", "balanced", "specific"] = "balanced"
     """From which probability of a fracture on a study reaches the worklist (`domain.operating_point`)."""
+    read_films: bool = False
+    """Whether the worker reads lateral radiographs too: research, "suspected, please look", never a grade
+    (docs/xray.md)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["lines", "json"] = "lines"
     """"json" for a log collector: one JSON object a line."""

@@ -27,7 +27,8 @@ def work() -> None:
     from pipelines.worker import work as work_on
     from vfx_finder.cli._operating_point import chosen
 
-    models, options = catalogue.load(), Options(operating_point=chosen(settings))
+    models = catalogue.load(films=settings.read_films)
+    options = Options(operating_point=chosen(settings))
 
     def analyse_files(files: Sequence[Path]) -> "Analysis":
         return analyse(files, models, options)
