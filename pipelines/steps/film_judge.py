@@ -17,7 +17,10 @@ FILM_RULE = replace(genant.RULE, reader_scale=0.045)
 (docs/evidence/xray_spine.md)."""
 
 STRONG_SPREAD = 0.10
-"""Spread (SD) of lowest over highest height of a body above which nothing is said of it."""
+"""Spread (SD) of lowest over highest height of a body above which nothing is said of it, unless it lost so much that
+twice the spread leaves it at grade 2."""
+
+_TWICE = 2.0
 
 
 def judge_film(
@@ -39,12 +42,13 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
         return Finding(vertebra, None, None, None, None, why)
     loss = genant.loss_of(level, heights, neighbours, rule)
     severity = genant.severity(level, loss, rule)
-    if spread > STRONG_SPREAD:
+    beyond = severity - rule.moderate
+    if spread > STRONG_SPREAD and beyond < _TWICE * spread:
         doubt = Unsuitable(
             Reason.PLANES_DISAGREE, f"The end-plates of {level} cannot be told well enough on this film."
         )
         return Finding(vertebra, loss, None, None, None, doubt)
-    suspected = severity - spread >= rule.moderate
+    suspected = beyond >= spread
     words = f"suspected, please look: measured loss {severity:.0%}" if suspected else "no loss of height measured that"
     words = words if suspected else f"{words} calls for a look"
     return Finding(

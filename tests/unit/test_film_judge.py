@@ -68,3 +68,13 @@ def test_a_suspected_film_reaches_the_worklist_and_a_sound_one_does_not() -> Non
 
     assert flagged(spine(Level.L1, 0.45)) == 1
     assert flagged(spine()) == 0
+
+
+def test_the_less_sure_a_measurement_the_more_must_be_lost_to_be_suspected() -> None:
+    def is_suspected(loss: float, spread: float) -> bool:
+        return FILM_SUSPECTED in judge_film(spine(Level.L1, loss), [spread] * 5)[0][2].vertebra.flags
+
+    assert is_suspected(0.22, 0.02)
+    assert not is_suspected(0.22, 0.09)
+    assert not is_suspected(0.45, 0.15)
+    assert is_suspected(0.65, 0.12)
