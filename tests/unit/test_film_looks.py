@@ -91,6 +91,13 @@ def test_bodies_beyond_the_ends_of_the_corridor_are_found_by_walking_on_from_the
     assert found(painted(), short) == pytest.approx(centres(), abs=1.5)
 
 
+@pytest.mark.parametrize("aside", [-21.0, 21.0])
+def test_where_the_corridor_runs_before_or_behind_the_bodies_they_are_found_all_the_same(aside: float) -> None:
+    along = corridor()
+    beside = replace(along, line=along.line + np.array([0.0, aside]))
+    assert found(painted(), beside) == pytest.approx(centres(), abs=1.5)
+
+
 def test_where_there_is_no_body_none_is_found() -> None:
     assert len(found(painted(without=(3,)), corridor())) == BODIES - 1
     assert len(found(np.full((360, 220), 0.1, np.float32), corridor())) == 0
