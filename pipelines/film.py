@@ -13,9 +13,9 @@ from PIL import Image
 from pipelines.steps.choose import XRAY_MODALITIES
 from pipelines.steps.film_bodies import BodyNetworks, FilmBody, Reading, find_bodies
 from pipelines.steps.film_gate import header_disagrees
+from pipelines.steps.film_grid import Floats
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import judge_film
-from pipelines.steps.film_looks import Floats
 from pipelines.steps.film_number import number_film
 from pipelines.steps.film_view import Seen, WholeFilmNetworks, see, see_mirrored
 from pipelines.steps.judge import CUT
@@ -252,7 +252,7 @@ def _vertebra(body: FilmBody, level: LevelEstimate, flags: Sequence[str], place:
 def _burnt(body: FilmBody, seen: Seen) -> bool:
     """Whether metal, or an overexposed part, lies over the body: more than a few of its pixels are plain white."""
     inside = body.found.own > 0.5
-    part = body.found.sight.cut_from(seen.picture)[inside]
+    part = body.found.sight.grid.cut_from(seen.picture)[inside]
     return bool(part.size and (part > _BURNT).mean() > _BURNT_SHARE)
 
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from pipelines.steps.facts import FloatArray
 from pipelines.steps.film_chain import Spot, best_chain
 from pipelines.steps.film_corridor import Corridor, depth_mm
-from pipelines.steps.film_looks import Floats, Found, LookNetwork, look_along, looked_again, softened
+from pipelines.steps.film_grid import Floats
+from pipelines.steps.film_looks import Found, LookNetwork, look_along, looked_again, softened
 from pipelines.steps.film_sacrum import StripNetwork, find_sacrum
 from vfx_finder.domain.spine import Heights
 

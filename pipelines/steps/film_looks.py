@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from pipelines.steps.facts import FloatArray
 from pipelines.steps.film_corridor import Corridor
-
-Floats = NDArray[np.float64]
+from pipelines.steps.film_grid import FilmGrid, Floats
 
 SIZE = 80
 HEIGHT_PX = 27.0
@@ -79,17 +77,10 @@ class Sight:
         """The look's pixel in film pixels."""
         return self.size / HEIGHT_PX
 
-    def film(self, points: Floats) -> Floats:
-        """(row, col) on the film of points [..., 2] (row, col) of the look."""
-        v, u = (np.moveaxis(points, -1, 0) - (SIZE - 1) / 2) * self.pixel
-        sine, cosine = np.sin(self.turn), np.cos(self.turn)
-        row, col = self.centre[0] + u * sine + v * cosine, self.centre[1] + u * cosine - v * sine
-        return np.asarray(np.stack([row, col], -1), np.float64)
-
-    def cut_from(self, picture: FloatArray) -> FloatArray:
-        """What the look shows of a film; the film's edge goes on beyond it."""
-        at = np.moveaxis(self.film(np.moveaxis(np.indices((SIZE, SIZE)), 0, -1).astype(float)), -1, 0)
-        return np.asarray(ndi.map_coordinates(picture, at, order=1, mode="nearest"), np.float32)
+    @property
+    def grid(self) -> FilmGrid:
+        """The look's pixels on the film."""
+        return FilmGrid(self.centre, self.pixel, self.turn, (SIZE, SIZE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +181,11 @@ def look(picture: FloatArray, sights: Sequence[Sight], network: LookNetwork) -> 
     """What each place shows, in film pixels."""
     if not sights:
         return []
-    maps = network.looks(np.stack([sight.cut_from(picture) for sight in sights]))
+    maps = network.looks(np.stack([sight.grid.cut_from(picture) for sight in sights]))
     return [
         Found(
             sight,
-            sight.film(maps.points[n].astype(float)),
+            sight.grid.film(maps.points[n].astype(float)),
             maps.variance[n, :, 0].astype(float) * sight.pixel**2,
             float(maps.here[n]),
             maps.own[n],

@@ -1,7 +1,6 @@
 """Where the sacrum begins on a film: windows along the corridor's lower end, else what the whole film showed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy import ndimage as ndi
 
 from pipelines.steps.facts import FloatArray
 from pipelines.steps.film_corridor import Corridor
-from pipelines.steps.film_looks import Floats
+from pipelines.steps.film_grid import FilmGrid
 
 PIXEL_MM = 1.0
 SIZE = (160, 96)
@@ -36,30 +35,6 @@ class StripNetwork(Protocol):
         """Maps of N windows [N, H, W] at 1 mm, grey 0 to 1, the patient's front on the left."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """A turned grid of `SIZE` on the film: its middle (row, col) and the size of its pixel, both in film pixels, and
-    its turn (radian), positive where the right-hand side lies lower."""
-
-    middle: tuple[float, float]
-    pixel: float
-    turn: float
-
-    def film(self, points: Floats) -> Floats:
-        """(row, col) on the film of points [..., 2] (row, col) of the window."""
-        v = (points[..., 0] - (SIZE[0] - 1) / 2) * self.pixel
-        u = (points[..., 1] - (SIZE[1] - 1) / 2) * self.pixel
-        sine, cosine = np.sin(self.turn), np.cos(self.turn)
-        row, col = self.middle[0] + u * sine + v * cosine, self.middle[1] + u * cosine - v * sine
-        return np.asarray(np.stack([row, col], -1), np.float64)
-
-    def cut_from(self, picture: FloatArray) -> FloatArray:
-        """What the window shows of a film that was blurred to its pixel; the film's edge goes on beyond it."""
-        grid = np.moveaxis(np.indices(SIZE), 0, -1).astype(float)
-        at = np.moveaxis(self.film(grid), -1, 0)
-        return np.asarray(ndi.map_coordinates(picture, at, order=1, mode="nearest"), np.float32)
-
-
 def find_sacrum(
     picture: FloatArray, mm_per_pixel: float, corridor: Corridor, network: StripNetwork
 ) -> tuple[float, float] | None:
@@ -73,7 +48,7 @@ def find_sacrum(
     return corridor.sacrum[:2] if corridor.sacrum else None
 
 
-def _sacrum_in(window: Window, maps: StripMaps) -> tuple[float, float, float] | None:
+def _sacrum_in(window: FilmGrid, maps: StripMaps) -> tuple[float, float, float] | None:
     """Size (mm2) and place (row, col on the film) of the sacrum's first in a window, if it is there."""
     pieces, count = ndi.label(maps.tissue[0, 3] > _SACRUM)
     if not count:
@@ -84,7 +59,7 @@ def _sacrum_in(window: Window, maps: StripMaps) -> tuple[float, float, float] | 
     return (size, float(row), float(col)) if size >= _LEAST_SACRUM_MM2 else None
 
 
-def _lowest(corridor: Corridor, pixel: float) -> Iterator[Window]:
+def _lowest(corridor: Corridor, pixel: float) -> Iterator[FilmGrid]:
     """Windows at the lower end of the line, each turned as the line runs there, and a little beyond it."""
     line = corridor.line
     along = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
@@ -96,4 +71,4 @@ def _lowest(corridor: Corridor, pixel: float) -> Iterator[Window]:
         ends = np.array([[np.interp(s, along, line[:, axis]) for axis in (0, 1)] for s in (near, inside, far)])
         run = ends[2] - ends[0]
         middle = ends[1] + (at - inside) * run / max(float(np.linalg.norm(run)), 1e-6)
-        yield Window((float(middle[0]), float(middle[1])), pixel, float(np.arctan2(-run[1], run[0])))
+        yield FilmGrid((float(middle[0]), float(middle[1])), pixel, float(np.arctan2(-run[1], run[0])), SIZE)

@@ -107,8 +107,8 @@ def test_a_look_and_the_film_agree_on_every_point() -> None:
     film = np.zeros((120, 120), np.float32)
     film[50:53, 70:73] = 1.0
     sight = Sight((60.0, 60.0), 27.0, 0.4)
-    row, col = np.unravel_index(sight.cut_from(film).argmax(), (SIZE, SIZE))
-    assert sight.film(np.array([row, col], float)) == pytest.approx([51, 71], abs=1.2)
+    row, col = np.unravel_index(sight.grid.cut_from(film).argmax(), (SIZE, SIZE))
+    assert sight.grid.film(np.array([row, col], float)) == pytest.approx([51, 71], abs=1.2)
 
 
 def test_a_body_measures_what_was_painted_in_mm_of_the_film() -> None:
