@@ -101,7 +101,7 @@ def project(trunk: Trunk, view: View, rng: np.random.Generator, frontal: bool = 
         solid.add_to(layers["metal"], view)
     c3 = trunk.spine.vertebrae[0]
     dens = view.pixels((c3.centre + c3.frame @ np.array([0, -1, 30.0]))[None])[0]
-    vertebrae = tuple(_truth(v, view) for v in trunk.spine.vertebrae if v.name[0] != "S" or v.name == "S1")
+    vertebrae = tuple(film_vertebra(v, view) for v in trunk.spine.vertebrae if v.name[0] != "S" or v.name == "S1")
     stacked = torch.stack([layers[name] for name in LAYERS])
     stacked[0].clamp_(min=0)
     return Film(
@@ -209,7 +209,8 @@ def _walls(shape: BodyShape, upper: Array, lower: Array) -> tuple[Array, Array]:
     return walls[0], walls[1]
 
 
-def _truth(v: SyntheticVertebra, view: View) -> FilmVertebra:
+def film_vertebra(v: SyntheticVertebra, view: View) -> FilmVertebra:
+    """Where a vertebra of the trunk comes to lie on the film, and what is true of it."""
     upper, lower = _plates(v.shape)
     front, back = _walls(v.shape, upper, lower)
     ring = np.concatenate([upper, back, lower[::-1], front[::-1]])
