@@ -20,8 +20,11 @@ from models.synthesis.film_samples import Frame
 from models.synthesis.spine import Array
 from models.synthesis.trunk import draw_trunk
 from models.synthesis.validation import OPTIONS, readers_grade
+from vfx_finder.domain.errors import Unreadable
 
 SEED = 20270202
+FILMS = 400
+DESCRIPTION = f"synthetic lateral films, seed {SEED}"
 PIXEL_MM = 0.8
 VIEWS = {"whole": None, "lumbar": ("T11", "S1"), "thoracic": ("T2", "L1")}
 _VIEW_SHARE, _SHARE = (0.34, 0.36, 0.30), (0.3, 0.25, 0.45)
@@ -31,13 +34,52 @@ _ROOM_MM = (70.0, 55.0)
 
 def write_films(numbers: Iterable[int], folder: Path) -> Path:
     """Write films as 8-bit PNG into `folder`/images, and `annotations.json` (COCO layout, with Genant grades) beside
-    them; returns the latter. The patient's front is on the left or on the right."""
+    them; returns the latter. The patient's front is on the left or on the right.
+
+    What was written before is kept, and told again after each film: a call that was ended is taken up by the next.
+    Raises `Unreadable` where other films are annotated in that folder.
+    """
     torch.set_num_threads(1)
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = [_write(number, folder / "images" / f"{number:04d}.png") for number in numbers]
     target = folder / "annotations.json"
-    target.write_text(json.dumps(annotations_of(rows, f"synthetic lateral films, seed {SEED}")) + "\n")
+    rows = _written(target)
+    for number in numbers:
+        if number not in rows:
+            rows[number] = _write(number, folder / "images" / _file_name(number))
+            _tell([rows[at] for at in sorted(rows)], target)
     return target
+
+
+def _written(target: Path) -> dict[int, dict[str, Any]]:
+    """What the annotations that are there tell of each film whose image is there too, by its number."""
+    if not target.exists():
+        return {}
+    try:
+        document = json.loads(target.read_text(encoding="utf-8"))
+        if document["info"]["description"] != DESCRIPTION:
+            raise Unreadable(f"{target.name} is there already, and tells of other films.")
+        names = document["categories"][0]["keypoints"]
+        rows = {one["image_id"]: _row(one, names) for one in document["annotations"]}
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise Unreadable(f"{target.name} is there already, and tells of other films.") from error
+    return {number: row for number, row in rows.items() if (target.parent / "images" / _file_name(number)).exists()}
+
+
+def _row(annotation: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    points = zip(names, np.array(annotation["keypoints"], float).reshape(-1, 3).tolist(), strict=True)
+    known = {name: (x, y) for name, (x, y, seen) in points if seen}
+    return {"number": annotation["image_id"], "points": known, "grades": annotation["grades"]}
+
+
+def _tell(rows: list[dict[str, Any]], target: Path) -> None:
+    """All or nothing: a call that is ended here leaves what was told before."""
+    new = target.with_suffix(".new")
+    new.write_text(json.dumps(annotations_of(rows, DESCRIPTION)) + "\n", encoding="utf-8")
+    new.replace(target)
+
+
+def _file_name(number: int) -> str:
+    return f"{number:04d}.png"
 
 
 def annotations_of(rows: list[dict[str, Any]], description: str) -> dict[str, Any]:
@@ -45,7 +87,7 @@ def annotations_of(rows: list[dict[str, Any]], description: str) -> dict[str, An
     names = sorted({name for row in rows for name in row["points"]})
     return {
         "info": {"description": description},
-        "images": [{"id": row["number"], "file_name": f"{row['number']:04d}.png"} for row in rows],
+        "images": [{"id": row["number"], "file_name": _file_name(row["number"])} for row in rows],
         "categories": [{"id": 1, "name": "spine", "keypoints": names}],
         "annotations": [_annotation(row, names) for row in rows],
     }

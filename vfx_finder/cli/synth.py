@@ -1,4 +1,4 @@
-"""`vfx-finder synth`: synthetic CT studies with their answer key, for demonstration and for validation."""
+"""`vfx-finder synth`: synthetic CT studies and films with their answer key, for demonstration and for validation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,29 +28,47 @@ def _write_validation_set(folder: Path, patients: int) -> None:
     Console().print(f"{len(list(folder.glob('*.truth.json')))} synthetic studies in {folder}")
 
 
+def _write_frozen_films(folder: Path, films: int) -> None:
+    """Write the first `films` films of the frozen set (0: all); those that are there already are kept."""
+    from models.synthesis.film_validation import FILMS, write_films
+
+    with _progress() as bar:
+        annotations = write_films(bar.track(range(1, (films or FILMS) + 1), description="lateral films"), folder)
+    written = len(list((folder / "images").glob("*.png")))
+    Console().print(f"{written} synthetic lateral films in {folder}, corners and grades in {annotations.name}")
+
+
 def register(app: typer.Typer) -> None:
     """Add `synth` to the command line."""
 
     @app.command()
     def synth(
         folder: Annotated[
-            Path, typer.Argument(help="Where to write, one folder a study and its truth.json beside it.")
+            Path, typer.Argument(help="Where to write: a folder a study, a file an image, and what is true beside it.")
         ],
         studies: Annotated[
             int,
-            typer.Option(help="How many random studies (0: the demonstration's six), or validation patients (0: all)."),
+            typer.Option(
+                help="How many random studies (0: the demonstration's six); of a frozen set, the first (0: all)."
+            ),
         ] = 0,
         seed: Annotated[int, typer.Option(help="The same seed gives the same studies.")] = 1,
         validation: Annotated[
             bool, typer.Option("--validation", help="The frozen validation set as NIfTI, for `vfx-finder evaluate`.")
         ] = False,
+        films: Annotated[
+            bool, typer.Option("--films", help="The frozen set of lateral films as PNG, for `vfx-finder evaluate`.")
+        ] = False,
     ) -> None:
-        """Write synthetic CT studies as DICOM, each with its answer key, or the frozen validation set as NIfTI."""
+        """Write synthetic CT studies as DICOM, each with its answer key, or a frozen set for `vfx-finder evaluate`:
+        CTs as NIfTI, or lateral films as PNG. A frozen set that was begun is taken up where it stood."""
+        if validation and films:
+            raise typer.BadParameter("Each frozen set wants a folder of its own: --validation or --films.")
+        if validation or films:
+            (_write_frozen_films if films else _write_validation_set)(folder, studies)
+            return
         from models.synthesis.demo import write_demo_studies, write_random_studies
 
-        if validation:
-            _write_validation_set(folder, studies)
-            return
         with _progress() as bar:
             tasks: dict[str, object] = {}
 
