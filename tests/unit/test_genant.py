@@ -87,6 +87,29 @@ def test_a_codfish_vertebra_is_biconcave() -> None:
     assert genant.deformity(Level.L3, fish, spine()) is Deformity.BICONCAVE
 
 
+def test_a_crush_that_kept_some_of_its_posterior_wall_is_still_a_crush() -> None:
+    """Genant 1993: what makes a crush is that the posterior height is lost too, not that it is lost as much."""
+    crushed = squeezed(normal(Level.L2), anterior=0.40, middle=0.48, posterior=0.28)
+    assert genant.deformity(Level.L2, crushed, spine()) is Deformity.CRUSH
+
+
+def test_a_posterior_wall_lost_by_less_than_a_mild_loss_makes_no_crush() -> None:
+    assert grade_of(Level.L2, squeezed(normal(Level.L2), 0.08, 0.18, 0.10), spine()) == 1
+    assert genant.deformity(Level.L2, squeezed(normal(Level.L2), 0.08, 0.18, 0.10), spine()) is Deformity.BICONCAVE
+    assert genant.deformity(Level.L2, squeezed(normal(Level.L2), 0.08, 0.18, 0.12), spine()) is Deformity.CRUSH
+
+
+def test_a_rim_that_stands_up_in_front_makes_no_crush_of_a_sound_posterior_wall() -> None:
+    """Only the neighbours say what the posterior height was: against the tall front it would seem to be lost."""
+    lipped = squeezed(normal(Level.T8), anterior=-0.22, middle=0.10)
+    assert genant.deformity(Level.T8, lipped, spine()) is Deformity.BICONCAVE
+
+
+def test_without_neighbours_a_lost_posterior_wall_is_told_by_what_is_left_of_the_body() -> None:
+    collapsed = squeezed(normal(Level.L2), middle=0.30, posterior=0.35)
+    assert genant.deformity(Level.L2, collapsed, {}) is Deformity.CRUSH
+
+
 def test_two_fractured_neighbours_do_not_hide_a_fracture() -> None:
     crushed = {level: squeezed(normal(level), 0.35, 0.35, 0.3) for level in (Level.T12, Level.L1, Level.L2)}
     others = spine() | crushed

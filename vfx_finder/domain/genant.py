@@ -99,12 +99,12 @@ OWN_LOSS_LEVELS = frozenset(GRADED_LEVELS)
 
 LEVELS_WITH_GRADE = OWN_LOSS_LEVELS | {Level.L5}
 
-CRUSH_SHARE = 2 / 3
+CRUSH_SHARE = 1 / 2
 WEDGE_SHARE = 3 / 4
 """Genant 1993: crush when the posterior height is lost too, wedge when the anterior one is, biconcave when the middle
-one is. Crush: the posterior height fell short of its neighbours by this share of the largest shortfall. Wedge: the
-anterior height fell short, within the vertebra's own shape, by this share of the middle one (the lowest middle height
-of a wedge lies on its slope)."""
+one is. Crush: the posterior height fell short of its neighbours by as much as a mild loss, and by this share of the
+largest shortfall. Wedge: the anterior height fell short, within the vertebra's own shape, by this share of the middle
+one (the lowest middle height of a wedge lies on its slope)."""
 
 MOST_CERTAIN = certainty.MOST_CERTAIN
 
@@ -182,12 +182,29 @@ def grade(severity: float, rule: GenantRule = RULE) -> int:
 def deformity(
     level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule = RULE
 ) -> Deformity:
-    """Wedge, biconcave or crush, by which heights fall short of their expectation. Meaningful for grade 1 and above."""
-    anterior, middle, posterior = _shortfalls(heights, _expected_or_even(level, heights, neighbours, rule))
-    if posterior >= CRUSH_SHARE * max(anterior, middle):
+    """Wedge, biconcave or crush, by which heights fall short of their expectation. Meaningful for grade 1 and above.
+
+    Only the neighbours can say that a posterior height was lost (Genant 1993): against the vertebra's own
+    best-kept height, a rim that stands up in front would make a crush of a sound posterior wall.
+    """
+    anterior, middle, posterior = _shortfalls(heights, _expected_beside(level, heights, neighbours, rule))
+    if posterior >= max(_mild_shortfall(rule), CRUSH_SHARE * max(anterior, middle)):
         return Deformity.CRUSH
     anterior, middle, _ = _shortfalls(heights, _expected_or_even(level, heights, {}, rule))
     return Deformity.WEDGE if anterior >= WEDGE_SHARE * middle else Deformity.BICONCAVE
+
+
+def _mild_shortfall(rule: GenantRule) -> float:
+    """The shortfall of a height that is as much as a mild loss: `mild` carried to the scale of the expected loss."""
+    return 1.0 - (1.0 - rule.mild) / rule.normal_share
+
+
+def _expected_beside(level: Level, heights: Heights, neighbours: Mapping[Level, Heights], rule: GenantRule) -> Triple:
+    """Heights (mm) that the neighbours alone predict; where too few tell, as `expected_heights` does."""
+    shape, scales = _shape(level), _neighbour_scales(level, neighbours, rule)
+    if shape is None or scales is None:
+        return _expected_or_even(level, heights, neighbours, rule)
+    return scales[0] * shape[0], scales[1] * shape[1], scales[2] * shape[2]
 
 
 def probability_grade2plus(severity: float, noise: float = 0.0, rule: GenantRule = RULE) -> float:
