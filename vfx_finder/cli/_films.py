@@ -4,9 +4,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipelines.evaluation.film_run import FilmResults
+    from pipelines.evaluation.record import Analyser
+
+NUMBERS_FILE = "films.json"
+"""Where the numbers stand in the folder of an evaluation."""
 
 ROWS = (
     ("films accepted", "accepted", "all"),
@@ -34,26 +42,46 @@ def films_in(paths: Sequence[Path]) -> list[Path]:
     return sorted(file for file in found if is_films(file))
 
 
-def evaluate_films(console: Console, files: Sequence[Path], json_file: Path | None) -> None:
-    """Read every film of these annotations files by the research model and print what was measured."""
+def film_analyser() -> "Analyser":
+    """Reading of one film by the installed research model, loaded when the first film asks for it."""
+    from functools import cache
+
     from models import catalogue
-    from pipelines.evaluation import films
     from pipelines.film import analyse_films
 
-    model = catalogue.load_films()
-    documents = {}
-    for file in files:
-        truths, results = films.film_truths(file), []
-        for number, truth in enumerate(truths, start=1):
-            results.append(films.film_result(truth, lambda paths: analyse_films(paths, model)))
-            console.print(f"[dim]{truth.film.name}: {number} of {len(truths)}[/dim]", highlight=False)
-        scores = asdict(films.film_scores(results))
-        documents[file.parent.name] = scores
-        console.print(_table(file.parent.name, scores))
+    model = cache(catalogue.load_films)
+    return lambda files: analyse_films(files, model())
+
+
+def show_films(console: Console, results: "FilmResults") -> None:
+    """Print what was measured on the films of each annotations file."""
+    if results.taken_up:
+        console.print(f"{results.taken_up} results were kept from before.")
+    if results.outdated:
+        console.print(
+            f"[yellow]{results.outdated} kept results are of other weights or code and do not count.[/yellow]"
+        )
+    for name, scores in _scores(results):
+        console.print(_table(name, scores))
+    for one in results.excluded:
+        console.print(f"[dim]{one.name} {one.reason}[/dim]", highlight=False)
     console.print("[yellow]Films are research: nothing here is clinical evidence.[/yellow]")
     console.print("Films alone were evaluated; for CTs and masks name their folders without those of films.")
-    if json_file:
-        json_file.write_text(json.dumps(documents, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_films(results: "FilmResults", files: Sequence[Path | None]) -> None:
+    """Write the numbers to each of these files that is one."""
+    document = json.dumps(dict(_scores(results)), indent=1, allow_nan=False)
+    for file in files:
+        if file:
+            file.write_text(document + "\n", encoding="utf-8")
+
+
+def _scores(results: "FilmResults") -> list[tuple[str, dict[str, float | int | None]]]:
+    """The name of each folder of films, and what its films add up to."""
+    from pipelines.evaluation.films import film_scores
+
+    return [(file.parent.name, asdict(film_scores(read))) for file, read in results.of_file.items()]
 
 
 def _table(name: str, scores: dict[str, float | int | None]) -> Table:

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vfx_finder.cli._films import evaluate_films, films_in
+from vfx_finder.cli._films import NUMBERS_FILE, film_analyser, films_in, show_films, write_films
 
 if TYPE_CHECKING:
     from pipelines.evaluation import tables
     from pipelines.evaluation.journal import Version
     from pipelines.evaluation.record import Analyser
     from pipelines.evaluation.report import Evaluation
-    from pipelines.evaluation.run import Results, Told
+    from pipelines.evaluation.run import Plan, Results, Told
 
 Paths = Annotated[
     list[Path],
@@ -57,7 +57,8 @@ def evaluate(
     what measuring and grading are worth without a network. Each file that is not evaluated is listed with its reason.
 
     Lateral films are held against named corners in the COCO layout (annotations.json); a folder with one holds films
-    alone, read by the research model; whatever else the folders hold is then left for a call without it.
+    alone, read by the research model; whatever else the folders hold is then left for a call without it. Synthetic
+    ones are written by `vfx-finder synth FOLDER --films`.
 
     With --into FOLDER the run can be ended at any time: the same command takes it up again.
     """
@@ -66,7 +67,7 @@ def evaluate(
 
     console, films = Console(), [] if masks_only else films_in(paths)
     if films:
-        evaluate_films(console, films, json_file)
+        _evaluate_films(console, films, run.Plan(film_analyser, into, jobs, _film_version()), json_file)
         return
     plan = run.Plan(None if masks_only else analyser, into, jobs, _version(networks=not masks_only))
     with _progress(console) as told:
@@ -93,8 +94,28 @@ def analyser() -> "Analyser":
     return lambda files: analyse(files, shelf())
 
 
+def _evaluate_films(console: Console, films: list[Path], plan: "Plan", json_file: Path | None) -> None:
+    from pipelines.evaluation.film_run import run_films
+
+    with _progress(console) as told:
+        results = run_films(films, plan, told)
+    show_films(console, results)
+    write_films(results, (plan.folder / NUMBERS_FILE if plan.folder else None, json_file))
+
+
 def _version(networks: bool) -> "Version":
     """The weights and the source code that make an answer; without networks, the code alone."""
+    from models import catalogue
+
+    return _made_by(catalogue.BUNDLES if networks else (), ("study.py",))
+
+
+def _film_version() -> "Version":
+    """As `_version`, for films; what holds an answer against the corners counts too, because its result is kept."""
+    return _made_by(("xray_spine",), ("film.py", "evaluation/films.py"))
+
+
+def _made_by(bundles: tuple[str, ...], sources: tuple[str, ...]) -> "Version":
     import hashlib
 
     import models
@@ -104,8 +125,9 @@ def _version(networks: bool) -> "Version":
     from pipelines.evaluation.journal import Version, sha256_of_code
 
     hands, shelf, house = (Path(room.__path__[0]) for room in (pipelines, models, vfx_finder))
-    code = sha256_of_code([hands / "study.py", hands / "steps", shelf, house / "domain", house / "dicom"])
-    weights = "".join(catalogue.check(bundle).sha256 for bundle in catalogue.BUNDLES if networks)
+    rooms = [hands / "steps", shelf, house / "domain", house / "dicom"]
+    code = sha256_of_code([*(hands / source for source in sources), *rooms])
+    weights = "".join(catalogue.check(bundle).sha256 for bundle in bundles)
     return Version(hashlib.sha256(weights.encode()).hexdigest(), code)
 
 

@@ -1,0 +1,110 @@
+"""Evaluate every film of some annotation files: take up what is kept, read the rest, keep each as it comes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.evaluation.carry_out import Crew, Failed, carry_out
+from pipelines.evaluation.cases import Excluded
+from pipelines.evaluation.films import BodyResult, FilmResult, FilmTruth, film_result, film_truths
+from pipelines.evaluation.journal import Journal, Key, sha256_of_files
+from pipelines.evaluation.record import Analyser
+from pipelines.evaluation.run import Plan, Told
+from vfx_finder.domain.spine import Level
+
+
+@dataclass(frozen=True)
+class FilmTask:
+    """One film to read; `source` is the annotations file that tells of it, `key` what its result is kept under."""
+
+    source: Path
+    truth: FilmTruth
+    key: Key
+
+
+@dataclass(frozen=True)
+class FilmResults:
+    """What was read of the films of each annotations file, in its order, and which films could not be, with why.
+    `taken_up` counts results kept from an earlier call, `outdated` those there that other weights or code made."""
+
+    of_file: Mapping[Path, tuple[FilmResult, ...]]
+    excluded: tuple[Excluded, ...]
+    taken_up: int = 0
+    outdated: int = 0
+
+
+def run_films(files: Sequence[Path], plan: Plan, told: Told = lambda *_: None) -> FilmResults:
+    """Every film of these annotations files; one that fails is an exclusion, never an end. Raises `Unreadable` for a
+    file without corners in the COCO layout."""
+    tasks = _tasks(files, plan, told)
+    journal = Journal(plan.folder, plan.version) if plan.folder else None
+    kept = {task.key: document for task in tasks if journal and (document := journal.kept(task.key))}
+    documents, failed = dict(kept), []
+    waiting = [task for task in tasks if task.key not in kept]
+    told("", 0, len(waiting))
+    for done, (task, outcome) in enumerate(carry_out(waiting, Crew(work, plan.workshop, plan.jobs)), start=1):
+        name = task.truth.film.name
+        told(name, done, len(waiting))
+        if isinstance(outcome, Failed):
+            failed.append(Excluded(name, f"not evaluated: {outcome.reason}"))
+            continue
+        documents[task.key] = outcome
+        if journal:
+            journal.keep(task.key, outcome, None)
+    read = {file: [task for task in tasks if task.source == file and task.key in documents] for file in files}
+    return FilmResults(
+        {file: tuple(from_document(documents[task.key]) for task in ones) for file, ones in read.items()},
+        tuple(failed),
+        len(kept),
+        journal.earlier if journal else 0,
+    )
+
+
+def work(task: FilmTask, analyse: Analyser | None) -> dict[str, Any]:
+    """Read one film; its result as plain data."""
+    if analyse is None:
+        raise ValueError("A film needs an analyser.")
+    return to_document(film_result(task.truth, analyse))
+
+
+def to_document(result: FilmResult) -> dict[str, Any]:
+    """The result as plain JSON values."""
+    return asdict(result)
+
+
+def from_document(told: Mapping[str, Any]) -> FilmResult:
+    """The result such a document tells of. Raises KeyError, TypeError or ValueError for one of another layout."""
+    return FilmResult(**{**told, "bodies": tuple(_body(row) for row in told["bodies"])})
+
+
+def _body(told: Mapping[str, Any]) -> BodyResult:
+    row = dict(told)
+    called, ratio = row.pop("called"), row.pop("ratio")
+    return BodyResult(
+        row.pop("film"),
+        Level(row.pop("level")),
+        **row,
+        called=Level(called) if called else None,
+        ratio=(ratio[0], ratio[1]) if ratio else None,
+    )
+
+
+def _tasks(files: Sequence[Path], plan: Plan, told: Told) -> list[FilmTask]:
+    tasks: list[FilmTask] = []
+    for file in files:
+        truths = film_truths(file)
+        for at, truth in enumerate(truths):
+            told("Reading files", at, len(truths))
+            tasks.append(FilmTask(file, truth, _key(truth, plan)))
+    return tasks
+
+
+def _key(truth: FilmTruth, plan: Plan) -> Key:
+    """Corners and grades are part of what a result belongs to, as the film is."""
+    known = {level: [corners.tolist(), truth.grades.get(level)] for level, corners in truth.corners.items()}
+    corners = hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    film = sha256_of_files([truth.film])[truth.film]
+    return Key(f"film:{truth.film.name}", f"{film[:32]}{corners[:32]}", plan.version)

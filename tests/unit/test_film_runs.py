@@ -1,0 +1,128 @@
+"""A run over many films can be ended and taken up again, in one process or in several, and none costs the others."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipelines.evaluation.film_run import FilmResults, from_document, run_films, to_document
+from pipelines.evaluation.films import BodyResult, FilmResult, film_scores
+from pipelines.evaluation.journal import Version
+from pipelines.evaluation.record import Analyser
+from pipelines.evaluation.run import Plan
+from vfx_finder.cli import evaluate
+from vfx_finder.domain.finding import Analysis, Finding, Loss, PatientSummary
+from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
+
+OLD, NEW = Version("weights", "code"), Version("weights", "other code")
+BROKEN = "3.png"
+NUMBERS = (1, 2, 3)
+
+
+def found(film: Path) -> Analysis:
+    """L1 where it is; nothing but an error for one film."""
+    if film.name == BROKEN:
+        raise ValueError("DOE^JANE")
+    vertebra = Vertebra(LevelEstimate(Level.L1, 0.9, {}), (25.0, 15.0, 0.0), Heights(20, 18, 20), (), None)
+    one = Finding(vertebra, Loss(0.1, 0.1), None, None, 0.3)
+    return Analysis("DX", None, (one,), PatientSummary(0, 0, 0, 0.0), (), {"total": 2.0})
+
+
+class Reader:
+    """Finds L1, and counts the films it was shown."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, files: Sequence[Path]) -> Analysis:
+        self.asked += 1
+        return found(files[0])
+
+
+def reader() -> Analyser:
+    """Made anew in each process."""
+    return Reader()
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Three films with one body each, of grades 1, 2 and 3."""
+    folder = tmp_path / "set"
+    (folder / "images").mkdir(parents=True)
+    for n in NUMBERS:
+        Image.fromarray(np.full((60, 60), n, np.uint8)).save(folder / "images" / f"000{n}.png")
+    corners = [10.0, 5.0, 2, 40.0, 5.0, 2, 10.0, 25.0, 2, 40.0, 25.0, 2]
+    told = {
+        "images": [{"id": n, "file_name": f"000{n}.png"} for n in NUMBERS],
+        "categories": [{"keypoints": ["L1TF", "L1TB", "L1BF", "L1BB"]}],
+        "annotations": [{"image_id": n, "keypoints": corners, "grades": {"L1": n}} for n in NUMBERS],
+    }
+    file = folder / "annotations.json"
+    file.write_text(json.dumps(told))
+    return file
+
+
+def again(films: Path, read: Reader, version: Version = OLD) -> FilmResults:
+    return run_films([films], Plan(lambda: read, films.parent.parent / "kept", version=version))
+
+
+def test_a_second_call_reads_no_film_again_and_says_the_same(films: Path) -> None:
+    read = Reader()
+    first, second = again(films, read), again(films, read)
+    assert read.asked == 3
+    assert (first.taken_up, second.taken_up) == (0, 3)
+    assert second.of_file == first.of_file
+    assert film_scores(second.of_file[films]).recall_lower == 1.0
+    assert film_scores(second.of_file[films]).auc_film is not None
+
+
+def test_another_film_other_corners_and_another_version_are_read_again(films: Path) -> None:
+    read = Reader()
+    again(films, read)
+    Image.fromarray(np.zeros((60, 60), np.uint8)).save(films.parent / "images" / "0001.png")
+    assert (again(films, read).taken_up, read.asked) == (2, 4)
+    films.write_text(films.read_text().replace("40.0", "41.0"))
+    assert (again(films, read).taken_up, read.asked) == (0, 7)
+    after = again(films, read, NEW)
+    assert (after.taken_up, after.outdated, read.asked) == (0, 7, 10)
+
+
+def test_a_film_that_fails_is_listed_by_the_kind_of_its_error_alone(films: Path) -> None:
+    (films.parent / "images" / "0002.png").rename(films.parent / "images" / BROKEN)
+    films.write_text(films.read_text().replace("0002.png", BROKEN))
+    results = again(films, Reader())
+    assert [(one.name, one.reason) for one in results.excluded] == [(BROKEN, "not evaluated: ValueError")]
+    assert [one.film for one in results.of_file[films]] == ["0001.png", "0003.png"]
+
+
+def test_two_processes_read_what_one_reads(films: Path) -> None:
+    """Each loads a reader of its own; results come in the order of the films all the same."""
+    alone = run_films([films], Plan(reader))
+    told: list[tuple[int, int]] = []
+    both = run_films([films], Plan(reader, jobs=2), lambda _, done, of: told.append((done, of)))
+    assert both.of_file == alone.of_file
+    assert told[-4:] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_a_result_survives_being_written_and_read() -> None:
+    missed = BodyResult("a.png", Level.T6, False, grade=2)
+    seen = BodyResult("a.png", Level.L1, True, Level.T13, 0.1, (0.9, 0.95), False, 0.2, 0)
+    result = FilmResult("a.png", (missed, seen), 1, 2.5, "film-not-lateral-spine")
+    assert from_document(to_document(result)) == result
+
+
+def test_the_command_keeps_results_and_numbers_and_takes_them_up(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "film_analyser", reader)
+    app, into = typer.Typer(), films.parent.parent / "results"
+    evaluate.register(app)
+    first = CliRunner().invoke(app, [str(films.parent), "--into", str(into), "--jobs", "2"])
+    second = CliRunner().invoke(app, [str(films.parent), "--into", str(into)])
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "kept from before" not in first.output
+    assert "3 results were kept from before" in second.output
+    assert json.loads((into / "films.json").read_text())["set"]["films"] == 3
