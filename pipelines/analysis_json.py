@@ -96,7 +96,7 @@ def _vertebra(finding: Finding, *, is_flagged: bool) -> Document:
         "heights_mm": _heights(millimetres(vertebra)),
         "ratios": _ratios(vertebra.heights),
         "loss": _loss(finding.loss),
-        "severity": _severity(finding),
+        "severity": _number(genant.severity_of(finding)),
         "grade": finding.grade,
         "deformity": finding.deformity.value if finding.deformity else None,
         "probability_grade2plus": _number(finding.probability_grade2plus),
@@ -120,13 +120,6 @@ def _loss(loss: Loss | None) -> Document:
     if loss is None:
         return {"own": None, "expected": None}
     return {"own": float(loss.own), "expected": _number(loss.expected)}
-
-
-def _severity(finding: Finding) -> float | None:
-    """What the grade was read from, on the scale of Genant's thresholds (`domain.genant.severity`)."""
-    if finding.loss is None or finding.grade is None:
-        return None
-    return float(genant.severity(finding.vertebra.level.level, finding.loss))
 
 
 def _patient(analysis: Analysis) -> Document | None:

@@ -18,7 +18,7 @@ from vfx_finder.domain.finding import SagittalPicture, millimetres
 from vfx_finder.domain.guidance import RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Point
-from vfx_finder.domain.told import Standing, Told, fractures, headline
+from vfx_finder.domain.told import Standing, Told, fractures, headline, what_lost_means
 from vfx_finder.figures.sagittal import Callout, DrawnMark, Figure, Mark, figure
 
 PICTURE_HEIGHT = 1008
@@ -152,7 +152,7 @@ def _outline(pen: _Pen, one: Told, colour: Colour) -> None:
 def _draw_callout(pen: _Pen, callout: Callout, one: Told, em: float) -> None:
     leader, colour = callout.leader, colour_of(one.standing)
     title = callout.title if one.grade else f"{one.short} {one.standing.value}"
-    numbers = callout.numbers if one.heights else f"loss {100 * one.loss.own:.0f} %" if one.loss else "not measured"
+    numbers = callout.numbers if one.heights else "not measured" if one.lost is None else f"loss {100 * one.lost:.0f} %"
     pen.line([(leader.x1, leader.y1), (leader.x2, leader.y2)], colour, 1)
     x, y = pen.at((callout.x, callout.y))
     pen.draw.text((x, y), title, colour, letters(max(round(em), 10), bold=True), anchor="ls")
@@ -185,20 +185,18 @@ def _table(result: Result) -> list[Row]:
     rows: list[Row] = [(("Level", "Grade", "Ant.", "Mid.", "Post.", "Loss %", ""), GREY)]
     for one in result.vertebrae:
         rows += _table_row(one)
-    return [*rows, *(((words,), GREY) for words in _LEGEND)]
+    legend = f"Heights in mm. {what_lost_means(result.analysis)} {_SIGNS}"
+    return [*rows, *(((words,), GREY) for words in wrapped(legend, letters(SMALL), TABLE_WIDTH - MARGIN))]
 
 
-_LEGEND = (
-    "Heights in mm. Loss: lowest against largest own height; a grade is read from it and from the expected height",
-    "together. Broken outline: unconfirmed. ? after a level: not certain.",
-)
+_SIGNS = "Broken outline: unconfirmed. ? after a level: not certain."
 
 
 def _table_row(one: Told) -> list[Row]:
     colour = colour_of(one.standing) if one.standing is not Standing.NO_FRACTURE else WHITE
     heights = one.heights
     numbers = [f"{h:.1f}" for h in (heights.anterior, heights.middle, heights.posterior)] if heights else ["-"] * 3
-    loss = f"{100 * one.loss.own:.0f}" if one.loss else "-"
+    loss = "-" if one.lost is None else f"{100 * one.lost:.0f}"
     notes = wrapped(_note(one), letters(SMALL), TABLE_WIDTH - COLUMNS[-1] - MARGIN)
     names = wrapped(one.name, letters(SMALL), COLUMNS[1] - MARGIN)
     grade = "-" if one.grade is None or one.standing is Standing.REJECTED else str(one.grade)
@@ -272,9 +270,9 @@ def _draw_close_up(
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, one: Told, corner: tuple[int, int]) -> None:
-    h, loss = one.heights, one.loss
+    h = one.heights
     heights = f"a {h.anterior:.1f}  m {h.middle:.1f}  p {h.posterior:.1f} mm" if h else "not measured"
-    lost = f", loss {100 * loss.own:.0f} %" if loss else ""
+    lost = "" if one.lost is None else f", loss {100 * one.lost:.0f} %"
     notes = wrapped(_note(one), letters(16), CLOSE_UP_PX)
     grade = f"Genant grade {one.grade}" if one.grade else "not graded"
     lines = [f"{one.level_words}: {grade}", heights + lost, *notes[:2]]

@@ -21,7 +21,7 @@ from vfx_finder.dicom.result import Result, software_versions
 from vfx_finder.domain.guidance import INTENDED_USE, RESEARCH_ONLY
 from vfx_finder.domain.numbering import numbering_remarks
 from vfx_finder.domain.spine import Level
-from vfx_finder.domain.told import Standing, Told, headline, sums
+from vfx_finder.domain.told import Standing, Told, headline, sums, what_lost_means
 from vfx_finder.figures.density import shown_density
 
 _FONT, _BOLD = "Vera", "VeraBd"
@@ -71,8 +71,7 @@ def _first_page(result: Result, words: str) -> list[Flowable]:
         *story,
         _said("Vertebra by vertebra", _PART),
         _table(result.vertebrae),
-        _said("Heights in mm. Loss: lowest against largest own height; a grade is read from it and from the expected "
-              "height together.", _SMALL),
+        _said(f"Heights in mm. {what_lost_means(result.analysis)}", _SMALL),
         *_density(result),
         _said("How it was made", _PART),
         _said(f"{', '.join(software_versions(result.analysis))}. {_series(result)} {INTENDED_USE}", _SMALL),
@@ -123,7 +122,7 @@ def _table(vertebrae: Sequence[Told]) -> Table:
 def _row(one: Told) -> list[Paragraph]:
     heights = one.heights
     numbers = [f"{h:.1f}" for h in (heights.anterior, heights.middle, heights.posterior)] if heights else ["-"] * 3
-    loss = f"{100 * one.loss.own:.0f} %" if one.loss else "-"
+    loss = "-" if one.lost is None else f"{100 * one.lost:.0f} %"
     grade = "-" if one.grade is None or one.standing is Standing.REJECTED else str(one.grade)
     judged = "" if one.standing is Standing.NO_FRACTURE else one.sentence
     note = "; ".join(part for part in (judged, *one.remarks) if part)

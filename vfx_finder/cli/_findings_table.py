@@ -81,9 +81,8 @@ def _millimetres(heights: Heights | None) -> str:
 
 def _severity(finding: Finding) -> str:
     """What the grade is read from: own and expected loss on one scale (docs/grading.md)."""
-    if finding.loss is None or finding.grade is None:
-        return ""
-    return f"{genant.severity(finding.vertebra.level.level, finding.loss):.1%}"
+    severity = genant.severity_of(finding)
+    return "" if severity is None else f"{severity:.1%}"
 
 
 def _series_line(analysis: Analysis) -> str:
@@ -118,8 +117,8 @@ def _conclusion(analysis: Analysis) -> Text:
 
 def _with_loss(finding: Finding) -> str:
     """A level on a film with what was measured there in place of a grade."""
-    level = finding.vertebra.level.level
-    return level if finding.loss is None else f"{level} (measured loss {genant.severity(level, finding.loss):.0%})"
+    level, severity = finding.vertebra.level.level, genant.severity_of(finding)
+    return level if severity is None else f"{level} (measured loss {severity:.0%})"
 
 
 def _not_used(analysis: Analysis) -> list[Text]:

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vfx_finder.domain import certainty
-from vfx_finder.domain.finding import Deformity, Loss
+from vfx_finder.domain.finding import Deformity, Finding, Loss
 from vfx_finder.domain.spine import GRADED_LEVELS, Heights, Level
+from vfx_finder.domain.study import Reason
 
 Triple = tuple[float, float, float]
 
@@ -172,6 +173,15 @@ def severity(level: Level, loss: Loss, rule: GenantRule = RULE) -> float:
     carried = 1.0 - (1.0 - loss.expected) * rule.normal_share
     both = (loss.own + carried) / 2 if level in OWN_LOSS_LEVELS else carried
     return max(both, loss.expected)
+
+
+def severity_of(finding: Finding) -> float | None:
+    """What the grade of a finding was read from; on a film, which is never graded, the measured loss that stands in its
+    place. None where neither is said."""
+    on_film = finding.unsuitable is not None and finding.unsuitable.reason is Reason.FILM_NOT_GRADED
+    if finding.loss is None or (finding.grade is None and not on_film):
+        return None
+    return severity(finding.vertebra.level.level, finding.loss)
 
 
 def grade(severity: float, rule: GenantRule = RULE) -> int:

@@ -1,9 +1,10 @@
 """What a result says of each vertebra, before and after a radiologist signed: one wording for every object we send."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from vfx_finder.domain import genant
 from vfx_finder.domain.certainty import stated
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, millimetres
 from vfx_finder.domain.guidance import GRADE_WORDS, cement_words
@@ -43,7 +44,8 @@ class Told:
     `level_words` is the level with its alternatives where it is not sure ("L1, or T12 (31 %)"), empty for a body that
     is probably no vertebra. `grade` is None where it has none, on films always until a reader gives one. `heights` are
     mm, None where a film does not say its scale at the patient, `loss` fractions, `probability` that of grade 2 or 3
-    as it is stated (`domain.certainty`).
+    as it is stated (`domain.certainty`). `lost` is the one loss that pictures and tables give: of a CT the own loss, of
+    a film what stands in place of a grade (`genant.severity_of`), None where nothing is said of it.
     `why` says why it is rejected or not graded; `remarks` what it resembles.
     """
 
@@ -54,6 +56,7 @@ class Told:
     deformity: Deformity | None
     heights: Heights | None
     loss: Loss | None
+    lost: float | None
     probability: float | None
     why: str
     remarks: tuple[str, ...]
@@ -107,10 +110,21 @@ def told(analysis: Analysis, review: Review | None) -> tuple[Told, ...]:
     decisions = review.vertebrae if review else ()
     by_level = {decision.original_level: decision for decision in decisions}
     left = seen(analysis.findings, decisions)
-    return tuple(
+    said = tuple(
         _told(finding, vertebra, by_level.get(finding.vertebra.level.level), is_signed=review is not None)
         for finding, vertebra in zip(analysis.findings, left, strict=True)
     )
+    if not analysis.is_film:
+        return said
+    lost = (genant.severity_of(finding) for finding in analysis.findings)
+    return tuple(replace(one, lost=severity) for one, severity in zip(said, lost, strict=True))
+
+
+def what_lost_means(analysis: Analysis) -> str:
+    """What the loss in a table is, for whoever reads it."""
+    if analysis.is_film:
+        return "Loss: by its own heights and by what level and neighbours predict; no grade is read from it on a film."
+    return "Loss: lowest against largest own height; a grade is read from it and from the expected height together."
 
 
 def doubts(analysis: Analysis, decisions: Sequence[VertebraDecision]) -> dict[Level, str]:
@@ -201,6 +215,7 @@ def _told(finding: Finding, vertebra: SeenVertebra, said: VertebraDecision | Non
         deformity=(said.deformity if said else finding.deformity) if standing.is_fracture else None,
         heights=millimetres(found),
         loss=finding.loss,
+        lost=finding.loss.own if finding.loss else None,
         probability=None if finding.probability_grade2plus is None else stated(finding.probability_grade2plus),
         why=_why(finding, said),
         remarks=tuple(mimic.words for mimic in mimics_in(found.flags)),

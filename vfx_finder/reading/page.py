@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.utils import timezone
 
+from vfx_finder.domain import genant
 from vfx_finder.domain.certainty import percent
 from vfx_finder.domain.finding import (
     FILM_SUSPECTED,
@@ -147,7 +148,7 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         is_open=state is CaseState.AWAITING_REVIEW,
         closed_because=_closed_because(file),
         waiting=waiting,
-        rows=shown_rows(draft, earlier.changes if earlier else ()),
+        rows=shown_rows(draft, earlier.changes if earlier else (), is_film=_is_film(analysis)),
         since=earlier,
         density=_density(file, draft),
         reasons=tuple(RejectReason),
@@ -254,13 +255,18 @@ class ShownRow:
     change: ShownChange | None = None
 
 
-def shown_rows(draft: Draft, changes: Sequence[ShownChange] = ()) -> tuple[ShownRow, ...]:
+def shown_rows(draft: Draft, changes: Sequence[ShownChange] = (), *, is_film: bool = False) -> tuple[ShownRow, ...]:
     """The draft from head to foot, as the table shows it, each with its change since an earlier study."""
     worst = draft.worst_index
     beside = changes or [None] * len(draft.rows)
-    return tuple(
-        replace(_shown(row, row.index == worst), change=change) for row, change in zip(draft.rows, beside, strict=True)
-    )
+    shown = [replace(_shown(row, row.index == worst), change=by) for row, by in zip(draft.rows, beside, strict=True)]
+    return tuple(map(_of_a_film, shown, draft.rows)) if is_film else tuple(shown)
+
+
+def _of_a_film(shown: ShownRow, row: Row) -> ShownRow:
+    """With the one loss that is told of a film, in place of own and expected loss."""
+    severity = genant.severity_of(row.finding)
+    return replace(shown, loss="–" if severity is None else _percent(severity), loss_expected="")
 
 
 def marks(draft: Draft) -> tuple[Mark, ...]:
