@@ -15,6 +15,7 @@ from vfx_finder.domain import genant
 from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import (
+    HEADER_DISAGREES,
     SCHEMA,
     Analysis,
     Deformity,
@@ -73,7 +74,8 @@ def write_json(analysis: Analysis, path: Path) -> None:
 
 def _view(vertebrae: Sequence[Vertebra]) -> Document:
     """On films alone: which part of the spine is in view."""
-    said = [flag.removeprefix(_VIEW) for one in vertebrae for flag in one.flags if flag.startswith(_VIEW)]
+    flags = (flag for one in vertebrae for flag in one.flags if flag != HEADER_DISAGREES)
+    said = [flag.removeprefix(_VIEW) for flag in flags if flag.startswith(_VIEW)]
     return {"view": said[0]} if said else {}
 
 

@@ -17,8 +17,10 @@ from pipelines.steps.film_grid import Floats
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
 from pipelines.steps.film_judge import judge_film
 from pipelines.steps.film_number import number_film
+from pipelines.steps.film_part import part_in_view
 from pipelines.steps.film_view import Seen, WholeFilmNetworks, see, see_mirrored
 from pipelines.steps.judge import CUT
+from pipelines.steps.label import Numbering
 from pipelines.steps.material import METAL
 from vfx_finder.dicom.headers import read_header
 from vfx_finder.dicom.images import read_image_facts
@@ -49,7 +51,6 @@ PICTURE_ROWS = 1400
 """Rows of the picture that findings are drawn on; larger films are made smaller for it."""
 
 _BURNT, _BURNT_SHARE = 0.985, 0.06
-_WHOLE_LEVELS, _LUMBAR_RANK = 13.0, 14.5
 
 
 class FilmModel(WholeFilmNetworks, BodyNetworks, Protocol):
@@ -195,7 +196,13 @@ def _nothing(why: Unsuitable) -> Analysis:
 
 def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
     bodies, numbering = read.bodies, number_film(read, seen)
-    about = (RESEARCH, f"view-{_view(bodies)}", *_scale(film, seen), *_header(film), *((SCOUT,) if film.scout else ()))
+    about = (
+        RESEARCH,
+        f"view-{_view(numbering, read)}",
+        *_scale(film, seen),
+        *_header(film),
+        *((SCOUT,) if film.scout else ()),
+    )
     small = min(1.0, PICTURE_ROWS / max(seen.picture.shape))
     vertebrae = [
         _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
@@ -273,9 +280,8 @@ def _picture(seen: Seen, small: float) -> SagittalPicture:
     return SagittalPicture(buffer.getvalue(), width, height, seen.mm_per_pixel / small)
 
 
-def _view(bodies: Sequence[FilmBody]) -> str:
-    """Lumbar, thoracic or whole spine, by the levels in view."""
-    ranks = [body.spot.rank for body in bodies]
-    if max(ranks) - min(ranks) > _WHOLE_LEVELS:
-        return "whole-spine"
-    return "lumbar" if float(np.mean(ranks)) > _LUMBAR_RANK else "thoracic"
+def _view(numbering: Numbering, read: Reading) -> str:
+    """Which part of the spine is in view, by the levels told; by all of them where none is surely a vertebra."""
+    pairs = zip(numbering.levels, numbering.flags, strict=True)
+    levels = [level.level for level, flags in pairs if NO_VERTEBRA not in flags]
+    return part_in_view(levels or [level.level for level in numbering.levels], has_sacrum=read.sacrum is not None)
