@@ -15,7 +15,9 @@ _NAMES = {
 _LEAST = {"C": 3, "T": 6, "L": 3}
 """Levels of a region from which it is shown and not only grazed: half of C3 to C7, of T1 to T12, of L1 to L5."""
 
-_HIGH, _LOW = Level.T2, Level.L5
+_HIGH, _LOW = Level.T4, Level.L5
+"""Bodies under the shoulders are often missed, so a film of the whole spine need not show one above T4."""
+
 _ABOVE_SACRUM = Level.L3
 """Where the sacrum is in view this level or a lower one must have been found too: a sacrum alone may be none."""
 
@@ -24,7 +26,7 @@ def part_in_view(levels: Sequence[Level], *, has_sacrum: bool) -> str:
     """Cervical, cervicothoracic, thoracic, thoracolumbar, lumbar or whole-spine, by the uppermost and the lowest of the
     levels found; what lies between counts as shown.
 
-    Whole is what reaches from T2 or above to L5, or to the sacrum; all other films are named after the regions of which
+    Whole is what reaches from T4 or above to L5, or to the sacrum; all other films are named after the regions of which
     they show at least half, or after the one they show most of. Raises `ValueError` without a level.
     """
     places = [HEAD_TO_FOOT.index(level) for level in levels]

@@ -18,6 +18,8 @@ def levels(first: Level, last: Level) -> tuple[Level, ...]:
     [
         (Level.C3, Level.L5, True, "whole-spine"),
         (Level.T1, Level.L5, False, "whole-spine"),
+        (Level.T4, Level.L5, False, "whole-spine"),
+        (Level.T5, Level.L5, True, "thoracolumbar"),
         (Level.C3, Level.L4, True, "whole-spine"),
         (Level.C5, Level.L1, False, "cervicothoracic"),
         (Level.C5, Level.L1, True, "cervicothoracic"),
