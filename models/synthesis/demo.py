@@ -34,12 +34,14 @@ class Story:
 
 DEMO = (
     Story("normal", 66, "F", {}, 11),
-    Story("grade-1", 71, "F", {"L1": ("wedge", 0.17)}, 12),
+    Story("grade-1", 71, "F", {"L1": ("wedge", 0.14)}, 12),
     Story("grade-2-wedge", 74, "F", {"T12": ("wedge", 0.30)}, 13),
     Story("grade-3-crush", 81, "M", {"L2": ("crush", 0.50)}, 14),
-    Story("two-moderate", 78, "F", {"T11": ("wedge", 0.29), "L3": ("biconcave", 0.20)}, 15),
+    Story("two-moderate", 78, "F", {"T11": ("wedge", 0.25), "L3": ("biconcave", 0.20)}, 15),
     Story("no-spine", 69, "M", None, 16),
 )
+"""Losses that leave each fracture well inside its grade (readers put grade 1, 2 and 3 from 11, 17 and 33 % of loss),
+whatever the generator's chance adds: on a bound a story would be told now one way, now the other."""
 
 
 def write_demo_studies(folder: Path, progress: Progress | None = None) -> list[Path]:

@@ -51,12 +51,16 @@ class TrueVertebra:
 def render_volume(
     trunk: Trunk, field: FieldOfView, rng: np.random.Generator, progress: Callable[[float], None] | None = None
 ) -> NDArray[np.int16]:
-    """A CT of the trunk, [x, y, z] in HU (left, posterior, superior), with in-plane blur and noise."""
+    """A CT of the trunk, [x, y, z] in HU (left, posterior, superior), with in-plane blur and noise.
+
+    Slices are as thick as they lie apart. What is painted at one height is soft over a pixel only, so a thicker slice
+    is the mean of several heights: drawn as thin sheets, end-plates came and went from slice to slice.
+    """
     nx, ny, nz = field.size
     x, y, z = (
         field.origin[a] + np.arange(n) * s for a, (n, s) in enumerate(zip(field.size, _spacing(field), strict=True))
     )
-    painter = Painter(trunk, field.pixel_mm, rng)
+    painter, within = Painter(trunk, field.pixel_mm, rng), _within_a_slice(field)
     noise_hu, blur = rng.uniform(10, 28), rng.uniform(0.4, 0.8)
     hu = torch.empty((nz, ny, nx))
     step = max(1, _SLAB_POINTS // (nx * ny))
@@ -66,7 +70,8 @@ def render_volume(
             heights, torch.as_tensor(y, dtype=torch.float32), torch.as_tensor(x, dtype=torch.float32), indexing="ij"
         )
         points = torch.stack([grid[2], grid[1], grid[0]], -1).reshape(-1, 3)
-        painted = painter.paint(points).hu.view(len(heights), ny, nx)
+        sheets = [painter.paint(points + torch.tensor([0.0, 0.0, up])).hu for up in within]
+        painted = torch.stack(sheets).mean(0).view(len(heights), ny, nx)
         noise = torch.randn(painted.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**31)))) * noise_hu
         for dim in (1, 2):
             painted = gaussian(painted, blur / field.pixel_mm, dim)
@@ -75,6 +80,12 @@ def render_volume(
             progress(min(1.0, (start + step) / nz))
     clipped = hu.clamp(*HU_RANGE).round().to(torch.int16)
     return clipped.permute(2, 1, 0).contiguous().numpy()
+
+
+def _within_a_slice(field: FieldOfView) -> list[float]:
+    """Heights (mm from a slice's middle) that are painted and averaged: as many as pixels fit into its thickness."""
+    count = max(1, round(field.slice_mm / field.pixel_mm))
+    return [field.slice_mm * ((n + 0.5) / count - 0.5) for n in range(count)]
 
 
 def _spacing(field: FieldOfView) -> tuple[float, float, float]:
