@@ -28,7 +28,7 @@ from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis, Finding, ModelVersion
 from vfx_finder.domain.genant import GenantRule
 from vfx_finder.domain.numbering import NO_VERTEBRA
-from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
+from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, OperatingPoint
 from vfx_finder.domain.spine import LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
@@ -68,12 +68,13 @@ class Models(Protocol):
 @dataclass(frozen=True)
 class Options:
     """`rule` grades; `series_to_try` is how many series of a study are tried, best first, before giving up;
-    `operating_point` decides what reaches the worklist; `scouts`: whether lateral scout views are read as films where
-    no series of a CT can be analysed (research, docs/xray.md)."""
+    `operating_point` decides what of a CT reaches the worklist, `on_films` says what decides on films; `scouts`:
+    whether lateral scout views are read as films where no series of a CT can be analysed (research, docs/xray.md)."""
 
     rule: GenantRule = genant.RULE
     series_to_try: int = 3
     operating_point: OperatingPoint = BALANCED
+    on_films: OperatingPoint = ON_FILMS
     scouts: bool = False
 
 
@@ -118,7 +119,7 @@ def analyse(
         analysis = _first_that_works(choice, models, options, clock)
     if progress:
         progress("done", 1.0)
-    return replace(analysis, operating_point=options.operating_point)
+    return replace(analysis, operating_point=options.on_films if analysis.is_film else options.operating_point)
 
 
 def _films_of(files: Sequence[Path], choice: Choice, options: Options) -> list[Path]:

@@ -12,8 +12,9 @@ from vfx_finder.actions import analysis, intake, operations
 from vfx_finder.actions.analysis import Failure
 from vfx_finder.domain.actor import Actor
 from vfx_finder.domain.errors import NotAllowed, WrongState
+from vfx_finder.domain.finding import FILM_SUSPECTED
 from vfx_finder.domain.flow import CASE_TRANSITIONS, REFERRAL_TRANSITIONS, CaseState
-from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
+from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, Measured, OperatingPoint
 from vfx_finder.domain.roles import Role
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
@@ -123,6 +124,20 @@ def test_the_operating_point_decides_what_is_flagged_and_stands_in_the_record(op
     assert queries.operating_point() == careful
     event = AuditEvent.objects.filter(verb="analysed").latest("pk")
     assert event.detail["operating_point"] == "screening"
+
+
+def test_what_decides_on_films_is_told_apart_from_what_decides_on_ct() -> None:
+    """A radiograph's result must never carry what the model for CT was measured at."""
+    case = settled()
+    film = spines.film({Level.T12: (FILM_SUSPECTED,)})
+    worth = Measured(ON_FILMS.threshold, 0.6, 0.9, 400, "synthetic films")
+    assert queries.operating_point(on_films=True) is None
+    on_films = ON_FILMS.with_measured(worth)
+    analysis.record(case.pk, 1, replace(film, operating_point=on_films), given.later(70))
+    assert queries.operating_point() is None
+    told = queries.operating_point(on_films=True)
+    assert told == on_films
+    assert "sensitivity 60.0%, specificity 90.0% per study (400 synthetic films" in told.words
 
 
 def test_a_record_from_before_there_was_a_choice_reads_as_balanced() -> None:

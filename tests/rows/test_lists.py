@@ -70,8 +70,12 @@ def test_a_radiograph_is_listed_as_one_and_never_as_grade_0(day: dict[Role, Clie
     line = words[words.index("LINDQVIST") :]
     assert "On a radiograph, not graded: T12" in line
     assert "no fracture" not in line
+    worth = "Operating point films (research): flagged from a probability of 50%; not yet measured."
+    assert worth in words
+    assert "Operating point balanced: flagged from a probability of 25%" in words
     page = text(day[Role.RADIOLOGIST], "study", case.pk)
     assert "This is a radiograph (X-ray): a projection, read by a model that is an experiment." in page
+    assert worth in page
     assert "Not ready to sign. T12: suspected on this radiograph" in page
     assert "no mm: scale of detector" in page
     picture = day[Role.RADIOLOGIST].get(reverse("study", args=[case.pk])).content.decode()

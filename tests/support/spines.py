@@ -26,6 +26,7 @@ from vfx_finder.domain.finding import (
     PatientSummary,
     SagittalPicture,
 )
+from vfx_finder.domain.operating_point import ON_FILMS
 from vfx_finder.domain.spine import GRADED_LEVELS, Drawing, Heights, Level, LevelEstimate, Point, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -54,7 +55,7 @@ def film(flags: Mapping[Level, tuple[str, ...]]) -> Analysis:
         )
         for one in found.findings
     ]
-    return replace(found, modality="DX", findings=tuple(findings))
+    return replace(found, modality="DX", findings=tuple(findings), operating_point=ON_FILMS)
 
 
 def cemented(grades: Mapping[Level, int]) -> Analysis:

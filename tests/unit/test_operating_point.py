@@ -56,7 +56,7 @@ def _levels(analysis: Analysis) -> list[Level]:
 def test_a_point_says_what_it_was_measured_at_and_that_this_is_no_evidence() -> None:
     words = BALANCED.with_measured(ON_A_SET).words
     assert words == (
-        "Operating point balanced: flagged from a probability of 25%; sensitivity 95.3%, specificity 97.2% per scan "
+        "Operating point balanced: flagged from a probability of 25%; sensitivity 95.3%, specificity 97.2% per study "
         "(400 scans of a synthetic set: no clinical evidence)."
     )
     assert SCREENING.words.endswith("; not yet measured.")

@@ -98,11 +98,11 @@ def _one(item: "Input", shelf: _Shelf, into: _Results, *, scouts: bool) -> bool:
     """Analyse one input and show it; false if it holds no image at all."""
     from pipelines import study
     from vfx_finder.cli import _findings_table
-    from vfx_finder.cli._operating_point import chosen
+    from vfx_finder.cli._operating_point import chosen, on_films
     from vfx_finder.config import load
 
     console, errors = Console(), Console(stderr=True)
-    options = study.Options(operating_point=chosen(load()), scouts=scouts)
+    options = study.Options(operating_point=chosen(load()), on_films=on_films(), scouts=scouts)
     with errors.status(f"{item.name}: reading") as status:
 
         def show(step: str, share: float) -> None:

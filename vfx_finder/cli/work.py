@@ -25,10 +25,10 @@ def work() -> None:
     from models import catalogue
     from pipelines.study import Options, analyse
     from pipelines.worker import work as work_on
-    from vfx_finder.cli._operating_point import chosen
+    from vfx_finder.cli._operating_point import chosen, on_films
 
     models = catalogue.load(films=settings.read_films)
-    options = Options(operating_point=chosen(settings))
+    options = Options(operating_point=chosen(settings), on_films=on_films())
 
     def analyse_files(files: Sequence[Path]) -> "Analysis":
         return analyse(files, models, options)

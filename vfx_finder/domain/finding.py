@@ -6,7 +6,7 @@ from enum import StrEnum
 from vfx_finder.domain.bone_density import BoneDensity
 from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 from vfx_finder.domain.spine import Heights, Vertebra
-from vfx_finder.domain.study import Modality, Reason, SeriesVerdict, Unsuitable
+from vfx_finder.domain.study import FILMS, Reason, SeriesVerdict, Unsuitable
 
 SCHEMA = "vfx-finder/analysis/1"
 
@@ -125,7 +125,7 @@ class Analysis:
     @property
     def is_film(self) -> bool:
         """Of a radiograph: measured on a projection, and never graded."""
-        return self.modality in (Modality.CR, Modality.DX)
+        return self.modality in FILMS
 
     @property
     def flagged(self) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ NOT_MEASURED = "not yet measured"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model was measured at with one threshold, by scan: shares (0..1) of `n`; `on` names the images."""
+    """What a model was measured at with one threshold, by study: shares (0..1) of `n`; `on` names the images."""
 
     threshold: float
     sensitivity: float
@@ -56,7 +56,7 @@ class OperatingPoint:
         if self.measured is None:
             return NOT_MEASURED
         return (
-            f"sensitivity {self.measured.sensitivity:.1%}, specificity {self.measured.specificity:.1%} per scan "
+            f"sensitivity {self.measured.sensitivity:.1%}, specificity {self.measured.specificity:.1%} per study "
             f"({self.measured.n} {self.measured.on}: no clinical evidence)"
         )
 
@@ -67,5 +67,9 @@ SPECIFIC = OperatingPoint("specific", 0.5, mimics_count_fully=True)
 """In a vertebra that resembles no mimic and whose planes agree, screening flags from a severity of 22.5 %, half-way
 between the bounds of Genant's grades 1 and 2; balanced from 25 %, where grade 2 begins (Genant et al. 1993); specific
 from 27.5 %."""
+
+ON_FILMS = OperatingPoint("films (research)", 0.5)
+"""The probability from which a vertebra on a film is suspected (`pipelines.steps.film_judge`), whatever point is set:
+films have no grades, and their model is an experiment."""
 
 OPERATING_POINTS: dict[str, OperatingPoint] = {point.name: point for point in (SCREENING, BALANCED, SPECIFIC)}

@@ -13,6 +13,10 @@ class Modality(StrEnum):
     OT = "OT"
 
 
+FILMS = frozenset({Modality.CR, Modality.DX})
+"""Modalities of radiographs."""
+
+
 class Reason(StrEnum):
     """Why a study, a series or a vertebra was not analysed. Every exclusion is data and stands on a list."""
 

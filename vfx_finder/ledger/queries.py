@@ -12,6 +12,7 @@ from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
 from vfx_finder.domain.operating_point import OperatingPoint
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
+from vfx_finder.domain.study import FILMS
 from vfx_finder.ledger.documents import Document, analysis_of, level_of, operating_point_of
 from vfx_finder.ledger.hospital import age_now
 from vfx_finder.ledger.identities import of_patient
@@ -252,9 +253,11 @@ def _open_analyses() -> QuerySet[ProcrastinateJob]:
     return ProcrastinateJob.objects.filter(status__in=WAITING_JOBS, task_name="analyse")
 
 
-def operating_point() -> OperatingPoint | None:
-    """The operating point of the newest analysis, whatever is set now; None before the first."""
-    newest = AnalysisRecord.objects.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
+def operating_point(*, on_films: bool = False) -> OperatingPoint | None:
+    """The operating point of the newest analysis of a CT, or of a film, whatever is set now; None before the first."""
+    films = Q(document__modality__in=sorted(FILMS))
+    of_kind = AnalysisRecord.objects.filter(films if on_films else ~films)
+    newest = of_kind.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
     found = list(newest[:1])
     return operating_point_of({"operating_point": found[0]}) if found else None
 

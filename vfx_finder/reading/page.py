@@ -155,7 +155,7 @@ def page_of(file: StudyFile, draft: Draft, waiting: Waiting) -> StudyPage:
         figure=figure(picture.width, picture.height, marks(draft)) if picture else None,
         report=_report(file, draft, eligible),
         numbering=numbering_remarks([row.finding.vertebra for row in draft.rows]),
-        film=_ON_A_FILM if _is_film(analysis) else "",
+        film=f"{_ON_A_FILM} {analysis.operating_point.words}" if analysis and analysis.is_film else "",
         cement=_cement(draft),
         problems=draft.problems,
         will_sign=will_sign(draft),

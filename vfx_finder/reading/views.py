@@ -41,7 +41,11 @@ def worklist(request: HttpRequest) -> HttpResponse:
         else lists.waiting_row(case, lists.Found(ages[case.pk], grades.get(case.pk, {}), told.get(case.pk, {})), now)
         for case in cases
     ]
-    about = {"operating_point": queries.operating_point(), "probability_words": PROBABILITY_WORDS}
+    about = {
+        "operating_point": queries.operating_point(),
+        "on_films": queries.operating_point(on_films=True) if films else None,
+        "probability_words": PROBABILITY_WORDS,
+    }
     return render(request, "reading/worklist.html", {"rows": rows, **about})
 
 
