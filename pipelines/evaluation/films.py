@@ -14,6 +14,7 @@ from pipelines.evaluation.statistics import auc
 from pipelines.steps.film_way import Way
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding
+from vfx_finder.domain.genant import LEVELS_WITH_GRADE
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
 
@@ -194,7 +195,12 @@ def _body(truth: FilmTruth, level: Level, finding: Finding, drawn: Floats | None
 
 @dataclass(frozen=True)
 class FilmScores:
-    """What the films of one file add up to; None where nothing can be said. Shares are 0 to 1, errors means."""
+    """What the films of one file add up to; None where nothing can be said. Shares are 0 to 1, errors means.
+
+    Of vertebrae of grade 2 or 3 from T4 to L5: `fractures_suspected`, the share suspected of all in view (none on a
+    film that was not read); `films_suspected`, the share suspected of the films read that show one; `films_spared`, the
+    share not suspected of the films read that show none.
+    """
 
     films: int
     accepted: int
@@ -209,6 +215,9 @@ class FilmScores:
     falsely_suspected: float | None
     auc_vertebra: float | None
     auc_film: float | None
+    fractures_suspected: float | None
+    films_suspected: float | None
+    films_spared: float | None
     seconds: float
 
 
@@ -219,6 +228,10 @@ def film_scores(results: Sequence[FilmResult]) -> FilmScores:
     off = [abs(HEAD_TO_FOOT.index(body.called) - HEAD_TO_FOOT.index(body.level)) for body in found if body.called]
     ratios = np.array([body.ratio for body in found if body.ratio]).reshape(-1, 2)
     sound = [body for body in found if body.suspected is not None and (body.grade or 0) < 2]
+    broken = [body for body in bodies if _is_broken(body)]
+    read = [result for result in results if not result.unsuitable and any(b.grade is not None for b in result.bodies)]
+    with_one = [result for result in read if any(map(_is_broken, result.bodies))]
+    without = [result for result in read if not any(map(_is_broken, result.bodies))]
     return FilmScores(
         films=len(results),
         accepted=sum(not result.unsuitable for result in results),
@@ -235,8 +248,19 @@ def film_scores(results: Sequence[FilmResult]) -> FilmScores:
         auc_film=_auc(
             [_of_film(result) for result in results if any(body.grade is not None for body in result.bodies)]
         ),
+        fractures_suspected=_mean([bool(body.suspected) for body in broken]),
+        films_suspected=_mean(map(_is_called, with_one)),
+        films_spared=_mean([not _is_called(result) for result in without]),
         seconds=_mean([result.seconds for result in results]) or 0.0,
     )
+
+
+def _is_broken(body: BodyResult) -> bool:
+    return (body.grade or 0) >= 2 and body.level in LEVELS_WITH_GRADE
+
+
+def _is_called(result: FilmResult) -> bool:
+    return any(body.suspected for body in result.bodies)
 
 
 def _mean(values: Iterable[float | bool]) -> float | None:

@@ -1,6 +1,7 @@
 """Films with named corners: what counts as found, false, right and wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from vfx_finder.cli import evaluate
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding, Loss, PatientSummary, SagittalPicture
 from vfx_finder.domain.spine import Drawing, Heights, Level, LevelEstimate, Vertebra
+from vfx_finder.domain.study import Reason, Unsuitable
 
 LEVELS = (Level.T12, Level.L1, Level.L2)
 SIZE = (400, 300)
@@ -91,6 +93,7 @@ def test_everything_right_is_scored_so_whichever_way_the_picture_was_held(annota
     assert scores.falsely_suspected == 0.0
     assert scores.auc_vertebra == 1.0
     assert scores.false_bodies == 0
+    assert (scores.fractures_suspected, scores.films_suspected, scores.films_spared) == (1.0, 1.0, None)
 
 
 def test_a_missed_a_false_and_a_wrongly_named_body_each_count(annotations: Path) -> None:
@@ -102,3 +105,22 @@ def test_a_missed_a_false_and_a_wrongly_named_body_each_count(annotations: Path)
     assert scores.level_right == 0.5
     assert scores.level_within_one == 1.0
     assert scores.falsely_suspected == 1.0
+    assert scores.fractures_suspected == 0.0
+
+
+def test_a_fracture_on_a_film_that_was_not_read_is_one_that_was_not_suspected(annotations: Path) -> None:
+    """A film that is refused must not make the share of fractures found look better."""
+    (truth,) = film_truths(annotations)
+    refused = replace(answer(), unsuitable=Unsuitable(Reason.FILM_OF_CHEST, "a chest"), patient=None)
+    scores = film_scores([film_result(truth, lambda _: refused)])
+    assert scores.fractures_suspected == 0.0
+    assert scores.films_suspected is None
+    assert scores.accepted == 0
+
+
+def test_a_film_without_a_fracture_that_is_suspected_is_not_spared(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    sound = replace(truth, grades=dict.fromkeys(truth.grades, 0))
+    found = [finding(level, 100 + 45 * n, suspected=n == 0) for n, level in enumerate(LEVELS)]
+    scores = film_scores([film_result(sound, lambda _: answer(*found))])
+    assert (scores.fractures_suspected, scores.films_suspected, scores.films_spared) == (None, None, 0.0)

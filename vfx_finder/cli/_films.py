@@ -29,6 +29,9 @@ ROWS = (
     ("sound vertebrae falsely suspected", "falsely_suspected", "0.02"),
     ("AUC of grade 2 and above, per vertebra", "auc_vertebra", "0.95"),
     ("the same, per film", "auc_film", "0.97"),
+    ("grade 2 and above in view, T4 to L5, suspected", "fractures_suspected", ""),
+    ("films read with such, suspected", "films_suspected", ""),
+    ("films read without, not suspected", "films_spared", ""),
     ("seconds per film", "seconds", "3"),
 )
 """What is told of a set of films, and its target (synthetic films alone have grades)."""
