@@ -43,12 +43,14 @@ class StripMaps:
 
 @dataclass(frozen=True)
 class LookMaps:
-    """For N close looks: here and sacrum [N], the probabilities that a body, or the sacrum's first, is centred; points
-    [N, 6, 2] (row, col): upper anterior, middle, posterior, lower anterior, middle, posterior, with their variance
-    [N, 6, 2] in squared pixels; own [N, H, W], the probability that a pixel belongs to the body."""
+    """For N close looks: here, sacrum and broken [N], the probabilities that a body, or the sacrum's first, is centred,
+    and that the body lost height as from grade 2 on (of bodies as training showed them); points [N, 6, 2] (row, col):
+    upper anterior, middle, posterior, lower anterior, middle, posterior, with their variance [N, 6, 2] in squared
+    pixels; own [N, H, W], the probability that a pixel belongs to the body."""
 
     here: FloatArray
     sacrum: FloatArray
+    broken: FloatArray
     points: FloatArray
     variance: FloatArray
     own: FloatArray
@@ -92,13 +94,13 @@ class XraySpine:
     def looks(self, pictures: FloatArray) -> LookMaps:
         """What N close looks [N, 80, 80] show, grey like the film's."""
         parts = [self._look(prepared(part)) for part in _tensor(pictures).split(_LOOKS_AT_ONCE)]
-        here, own, points, variance = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-        return LookMaps(here[:, 0], here[:, 1], points, variance, own)
+        said, own, points, variance = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+        return LookMaps(said[:, 0], said[:, 1], said[:, 2], points, variance, own)
 
     def _look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        maps, here = self._close(image.to(self._device))
+        maps, said = self._close(image.to(self._device))
         points, own = maps.float().cpu().split((FILM_LOOK_POINTS, 1), 1)
-        return here.float().cpu().sigmoid(), own[:, 0].sigmoid(), *placed(points)
+        return said.float().cpu().sigmoid(), own[:, 0].sigmoid(), *placed(points)
 
     @torch.inference_mode()
     def _run(self, net: nn.Module, image: Tensor) -> Tensor:

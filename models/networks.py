@@ -1,5 +1,6 @@
 """Our networks, by full name for the bundles' `_target_`. MONAI architectures with channels fixed for each task."""
 
+import torch
 from monai.networks.nets import BasicUNet, Classifier
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ STRIP_CHANNELS = STRIP_CLASSES + 1 + 2
 FILM_LOOK_POINTS = 6
 FILM_LOOK_CHANNELS = FILM_LOOK_POINTS + 1
 _LOOK_CELLS = 4
+_LOOK_PARTS = 10
 
 
 class SectionNet(nn.Module):
@@ -143,11 +145,11 @@ class StripNet(nn.Module):
 
 
 class FilmLookNet(nn.Module):
-    """The close look on films: places in their own frame [B, 2, 80, 80] (`prepared`) to maps [B, 7, 80, 80] and [B, 2].
+    """The close look on films: places in their own frame [B, 2, 80, 80] (`prepared`) to maps [B, 7, 80, 80] and [B, 3].
 
     Works on 2x2 pixels at once. Maps: logits of where each of the six points lies (upper anterior, middle, posterior,
-    lower anterior, middle, posterior), and the logit that a pixel belongs to the body. The two numbers are the logits
-    that a body is centred here, and that the sacrum's first is.
+    lower anterior, middle, posterior), and the logit that a pixel belongs to the body. The three numbers are the
+    logits that a body is centred here, that the sacrum's first is, and that the body lost height as from grade 2 on.
     """
 
     def __init__(self, features: tuple[int, ...] = (16, 32, 64, 96, 128, 16)) -> None:
@@ -159,6 +161,10 @@ class FilmLookNet(nn.Module):
         self.here = nn.Sequential(
             nn.Flatten(), nn.Linear(features[4] * _LOOK_CELLS, 32), nn.LeakyReLU(0.1), nn.Linear(32, 2)
         )
+        self.broken = nn.Sequential(
+            nn.Dropout(0.2), nn.Linear(features[4] * _LOOK_CELLS + features[1] * _LOOK_PARTS**2, 64),
+            nn.LeakyReLU(0.1), nn.Dropout(0.2), nn.Linear(64, 1),
+        )  # fmt: skip
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         net = self.net
@@ -169,5 +175,6 @@ class FilmLookNet(nn.Module):
         deepest = net.down_4(eighth)
         up = net.upcat_2(net.upcat_3(net.upcat_4(deepest, eighth), quarter), half)
         maps: Tensor = nn.functional.pixel_shuffle(net.final_conv(net.upcat_1(up, fine)), 2)
-        here: Tensor = self.here(deepest)
-        return maps, here
+        parts = nn.functional.adaptive_avg_pool2d(up, _LOOK_PARTS)
+        broken = self.broken(torch.cat([deepest.flatten(1), parts.flatten(1)], 1))
+        return maps, torch.cat([self.here(deepest), broken], 1)

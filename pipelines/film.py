@@ -15,7 +15,7 @@ from pipelines.steps.film_bodies import BodyNetworks, FilmBody, Reading, find_bo
 from pipelines.steps.film_gate import header_disagrees
 from pipelines.steps.film_grid import Floats
 from pipelines.steps.film_image import SURE_SCALES, FilmImage, is_picture, read_film
-from pipelines.steps.film_judge import judge_film
+from pipelines.steps.film_judge import STRONG_SPREAD, judge_film
 from pipelines.steps.film_number import number_film
 from pipelines.steps.film_part import part_in_view
 from pipelines.steps.film_view import Seen, WholeFilmNetworks, see, see_mirrored
@@ -208,7 +208,7 @@ def _measured(film: FilmImage, seen: Seen, read: Reading) -> Analysis:
         _vertebra(body, level, (*flags, *about), _Place(film, seen, small))
         for body, level, flags in zip(bodies, numbering.levels, numbering.flags, strict=True)
     ]
-    findings, patient = judge_film(vertebrae, [body.ratio_spread for body in bodies])
+    findings, patient = judge_film(vertebrae, [body.evidence for body in bodies])
     why = None if any(found.loss for found in findings) else Unsuitable(Reason.NOT_MEASURABLE, "No vertebra measured.")
     return Analysis(
         modality=MODALITY,
@@ -243,7 +243,7 @@ class _Place:
 
 
 def _vertebra(body: FilmBody, level: LevelEstimate, flags: Sequence[str], place: _Place) -> Vertebra:
-    raised = {CUT: body.cut, METAL: _burnt(body, place.seen)}
+    raised = {CUT: body.cut, METAL: body.evidence.ratio_spread > STRONG_SPREAD and _burnt(body, place.seen)}
     remarks = (*(flag for flag, is_raised in raised.items() if is_raised), *flags)
     row, col = place.seen.way.back(np.array(body.spot.centre), place.film.grey.shape)
     drop = body.cut or NO_VERTEBRA in remarks

@@ -31,6 +31,10 @@ because their front rims stand up."""
 _HOLED = 0.45
 """Share of looks that are given dark foramina."""
 
+_BROKEN_FROM, _BROKEN_WIDTH = 0.14, 0.06
+"""Loss against the expected height from which a body counts as broken, and over which share more it does so wholly; in
+the middle lies where readers see grade 2 (`docs/grading.md`)."""
+
 _DULL, _DULL_KEPT = 0.012, 0.2
 """Spread (SD) of grey below which a look shows next to nothing, and how many of these are kept."""
 
@@ -44,7 +48,8 @@ _SHARE = (0.56, 0.11, 0.09, 0.04, 0.08, 0.05, 0.07)
 class FilmLook:
     """picture [1, H, W] grey (0..1, bone bright, front left); points [6, 2] (row, col): upper anterior, middle,
     posterior, lower anterior, middle, posterior, where `known` [1] is 1; own [1, H, W]: share of each pixel in the
-    body; here [2]: 1 where a body is centred, and where the sacrum's first is, else 0, where `told` [1] is 1."""
+    body; here [2]: 1 where a body is centred, and where the sacrum's first is, else 0, where `told` [1] is 1; broken
+    [1]: how far (0..1) the body counts as one of grade 2 or 3, where `known` is 1."""
 
     picture: Tensor
     points: Tensor
@@ -52,6 +57,7 @@ class FilmLook:
     own: Tensor
     here: Tensor
     told: Tensor
+    broken: Tensor
 
 
 @dataclass(frozen=True)
@@ -148,15 +154,19 @@ def look_at(picture: Tensor, film: Film, place: Place) -> FilmLook:
     seen = [(place.into(six(v)), v) for v in bodies]
     away = [float(np.linalg.norm(points.mean(0) - middle)) / size_of(points) for points, _ in seen]
     if not seen or min(away) > OFF:
-        return _told(picture, None, (0.0, float(sacrum), 1.0))
+        return _told(picture, None, (0.0, float(sacrum), 1.0), 0.0)
     n = int(np.argmin(away))
     right = 1 / 1.45 < size_of(seen[n][0]) / HEIGHT_PX < 1.45
     sure = away[n] < CENTRED and right
     wrong = not 1 / 1.6 < size_of(seen[n][0]) / HEIGHT_PX < 1.6
-    return _told(picture, (seen[n][0], place.into(seen[n][1].outline)), (float(sure), 0.0, float(sure or wrong)))
+    broken = float(np.clip((seen[n][1].loss - _BROKEN_FROM) / _BROKEN_WIDTH, 0, 1))
+    body = (seen[n][0], place.into(seen[n][1].outline))
+    return _told(picture, body, (float(sure), 0.0, float(sure or wrong)), broken)
 
 
-def _told(picture: Tensor, body: tuple[Array, Array] | None, here: tuple[float, float, float]) -> FilmLook:
+def _told(
+    picture: Tensor, body: tuple[Array, Array] | None, here: tuple[float, float, float], broken: float
+) -> FilmLook:
     points = np.full((POINTS, 2), (SIZE - 1) / 2) if body is None else body[0]
     own = torch.zeros(SIZE, SIZE) if body is None else filled(body[1], (SIZE, SIZE), 2)
     inside = body is not None and bool((points > 0).all() and (points < SIZE - 1).all())
@@ -167,6 +177,7 @@ def _told(picture: Tensor, body: tuple[Array, Array] | None, here: tuple[float, 
         own[None],
         torch.tensor(here[:2]),
         torch.tensor(here[2:]),
+        torch.tensor([broken]),
     )
 
 

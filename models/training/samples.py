@@ -37,6 +37,13 @@ VARIANTS = 0.3
 Sample = dict[str, Tensor]
 
 
+_FILM_SPINES = {
+    "chance": SpineOptions(),
+    "fractures": SpineOptions(fracture_rate=0.32, mimic_rate=0.1),
+    "mimics": SpineOptions(fracture_rate=0.0, mimic_rate=0.35, scheuermann_rate=0.12, bridging_rate=0.12),
+}
+
+
 @dataclass(frozen=True)
 class Task:
     """What is drawn, for which network: "section" (fine), "look" (second look), "block" (coarse), "kind", "film"
@@ -95,14 +102,21 @@ def synthetic_film(task: Task, number: int, frontal: bool) -> Film:
         film: Film = torch.load(kept, weights_only=False)
         return replace(film, layers=film.layers.float())
     rng = np.random.default_rng([task.seed, number])
-    options = SpineOptions(scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
-    film = draw_film(draw_trunk(rng, options), rng, frontal)
+    film = draw_film(draw_trunk(rng, film_spine(rng)), rng, frontal)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".part")
         torch.save(replace(film, layers=film.layers.half()), partial)
         partial.replace(kept)
     return film
+
+
+def film_spine(rng: np.random.Generator) -> SpineOptions:
+    """What is in a spine that is drawn on a film: as chance has it, many fractures, or look-alikes alone. Its ring
+    apophyses stand up little or far: those of real films stand up less than those drawn for CT."""
+    contents = str(rng.choice(["chance", "fractures", "mimics"], p=[0.4, 0.42, 0.18]))
+    options = replace(_FILM_SPINES[contents], rim_mm=float(rng.choice([0.0, 1.2, 2.4])))
+    return replace(options, scoliosis_deg=float(rng.choice([3.0, 8.0, 18.0], p=[0.5, 0.35, 0.15])))
 
 
 class Stream(IterableDataset[Sample]):

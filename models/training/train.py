@@ -46,7 +46,7 @@ PLANS = {
     "kind": Plan("kind", steps=1900, batch=16, fresh=5, buffer=6000),
     "film": Plan("film", steps=2400, batch=8, fresh=3, buffer=500),
     "strip": Plan("strip", steps=2400, batch=8, fresh=3, buffer=1000),
-    "close": Plan("close", steps=4600, batch=24, fresh=9, buffer=4000),
+    "close": Plan("close", steps=13200, batch=20, fresh=8, buffer=6000),
     "view": Plan("view", steps=2000, batch=32, fresh=4, buffer=2500),
 }
 PREPARED = frozenset({"film", "strip", "view"})
@@ -113,8 +113,8 @@ def _close_step(net: nn.Module, batch: Sample) -> dict[str, Tensor]:
     """Close looks are worn anew each time they come from the buffer; torch's own seed decides how."""
     image = prepared(worn(batch["picture"], torch.default_generator)[:, 0])
     with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=image.device.type == "cuda"):
-        maps, here = net(image)
-    return film_look_loss((maps.float(), here.float()), batch)
+        maps, said = net(image)
+    return film_look_loss((maps.float(), said.float()), batch)
 
 
 def _halved(batch: Sample) -> Sample:

@@ -44,6 +44,10 @@ class LookMaps(Protocol):
         """Probability [N] that a body is centred."""
 
     @property
+    def broken(self) -> FloatArray:
+        """Probability [N] that the body centred lost height as from grade 2 on."""
+
+    @property
     def points(self) -> FloatArray:
         """The six points [N, 6, 2] (row, col): upper anterior, middle, posterior, lower anterior, middle, posterior."""
 
@@ -86,12 +90,14 @@ class Sight:
 @dataclass(frozen=True, eq=False)
 class Found:
     """One body by one look: its six points [6, 2] (row, col) and their variance along the body's height [6] (squared),
-    in film pixels; how sure it is that a body is centred (0..1); and the body's probability [H, W] in `sight`."""
+    in film pixels; how sure it is that a body is centred, and that it is a broken one (0..1); and the body's
+    probability [H, W] in `sight`."""
 
     sight: Sight
     points: Floats
     variance: Floats
     here: float
+    broken: float
     own: FloatArray
 
     @property
@@ -119,13 +125,13 @@ def look_along(soft: FloatArray, mm_per_pixel: float, corridor: Corridor, networ
     sights = sights_along(corridor, mm_per_pixel)
     first = look(soft, sights, network)
     first += look(soft, [one for sight in sights for one in _sideways(sight, first)], network)
-    near = _apart([one for one in first if one.here > _POSSIBLE], _ALIKE)
-    found = _apart(look(soft, [_recentred(one) for one in near], network), _ALIKE)
+    near = apart([one for one in first if one.here > _POSSIBLE], _ALIKE)
+    found = apart(look(soft, [recentred(one) for one in near], network), _ALIKE)
     for _ in range(_ROUNDS):
         beside = look(soft, list(_beside(found)), network)
-        again = look(soft, [_recentred(one) for one in beside if one.here > _POSSIBLE], network)
+        again = look(soft, [recentred(one) for one in beside if one.here > _POSSIBLE], network)
         known = len(found)
-        found = _apart([one for one in (*found, *again) if one.here > _POSSIBLE], _ALIKE)
+        found = apart([one for one in (*found, *again) if one.here > _POSSIBLE], _ALIKE)
         if len(found) == known:
             break
     return sorted((one for one in found if one.here > _LIKELY), key=lambda one: float(one.centre[0]))
@@ -188,13 +194,14 @@ def look(picture: FloatArray, sights: Sequence[Sight], network: LookNetwork) -> 
             sight.grid.film(maps.points[n].astype(float)),
             maps.variance[n, :, 0].astype(float) * sight.pixel**2,
             float(maps.here[n]),
+            float(maps.broken[n]),
             maps.own[n],
         )
         for n, sight in enumerate(sights)
     ]
 
 
-def _recentred(one: Found) -> Sight:
+def recentred(one: Found) -> Sight:
     """Where to look next: at the body that was seen, half way to its own size."""
     back = one.points[[2, 5]].mean(0) - one.points[[0, 3]].mean(0)
     shift = one.centre - np.array(one.sight.centre)
@@ -206,7 +213,7 @@ def _recentred(one: Found) -> Sight:
     return Sight((float(centre[0]), float(centre[1])), one.sight.size * grown, one.sight.turn + turned)
 
 
-def _apart(found: Sequence[Found], same: float = _SAME) -> list[Found]:
+def apart(found: Sequence[Found], same: float = _SAME) -> list[Found]:
     """The surest of every group that shows one body: centres within this share of its size."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.here):
@@ -221,7 +228,7 @@ def _is_same(one: Found, other: Found, same: float) -> bool:
 
 def looked_again(soft: FloatArray, found: Sequence[Found], network: LookNetwork) -> list[Found]:
     """Each body looked at several times from a little aside: means of its points, with how far they differ."""
-    seen = look(soft, [sight for one in found for sight in _aside(_recentred(one))], network)
+    seen = look(soft, [sight for one in found for sight in _aside(recentred(one))], network)
     each = len(_AGAIN)
     return [_together(seen[n * each : (n + 1) * each]) for n in range(len(found))]
 
@@ -237,5 +244,5 @@ def _together(seen: Sequence[Found]) -> Found:
     down = (points[3:] - points[:3]).mean(0)
     apart = np.array([each.points for each in seen]) @ (down / max(float(np.linalg.norm(down)), 1e-6))
     variance = np.mean([each.variance for each in seen], axis=0) + apart.var(0)
-    here = float(np.mean([each.here for each in seen]))
-    return Found(seen[0].sight, points, variance, here, seen[0].own)
+    here, broken = (float(np.mean(told)) for told in zip(*((each.here, each.broken) for each in seen), strict=True))
+    return Found(seen[0].sight, points, variance, here, broken, seen[0].own)

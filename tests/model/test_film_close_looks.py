@@ -1,5 +1,7 @@
 """What the network for close looks is taught: six points where they are drawn, and which places show a body."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,14 @@ def test_a_body_in_the_middle_is_there_and_the_disc_and_the_sacrum_are_none(film
     assert float(body.own.sum()) == pytest.approx(24 * 30 * grown**2, rel=0.03)
 
 
+@pytest.mark.parametrize(("loss", "broken"), [(0.0, 0.0), (0.12, 0.0), (0.17, 0.5), (0.3, 1.0)])
+def test_a_body_counts_as_broken_from_where_readers_see_grade_2(film: Film, loss: float, broken: float) -> None:
+    lost = replace(film.vertebrae[2], loss=loss)
+    bodies = (*film.vertebrae[:2], lost, *film.vertebrae[3:])
+    look = look_at(torch.zeros(SIZE, SIZE), replace(film, vertebrae=bodies), place(60 + 2 * UP))
+    assert float(look.broken) == pytest.approx(broken, abs=1e-6)
+
+
 def test_a_body_at_half_its_size_is_no_body_found(film: Film) -> None:
     wrong = Place(np.array([60 + 2 * UP, 100.0]), place(0.0).steps * 2)
     look = look_at(torch.zeros(SIZE, SIZE), film, wrong)
@@ -131,3 +141,4 @@ def test_a_few_steps_on_one_batch_lower_every_part_of_the_loss(film: Film) -> No
         seen.append({k: float(v.detach()) for k, v in parts.items()})
     assert seen[-1]["points"] < 0.9 * seen[0]["points"]
     assert seen[-1]["own"] < seen[0]["own"]
+    assert seen[-1]["broken"] < seen[0]["broken"]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from pipelines.steps.film_bodies import SPREAD_SHARE, find_bodies, ratio_spread
+from pipelines.steps.film_bodies import SPREAD_SHARE, evidence_of, find_bodies
 from pipelines.steps.film_corridor import Corridor
+from pipelines.steps.film_gaps import look_between, places_between
 from pipelines.steps.film_looks import SIZE, Found, Sight, look_along, sights_along, size_of
 
 MM = 0.8
@@ -37,6 +38,7 @@ def corridor(first: float = 60, last: float = 60 + 7 * STEP) -> Corridor:
 @dataclass(frozen=True)
 class Maps:
     here: np.ndarray
+    broken: np.ndarray
     points: np.ndarray
     variance: np.ndarray
     own: np.ndarray
@@ -58,7 +60,7 @@ class BoxNetwork:
     def looks(self, pictures: np.ndarray) -> Maps:
         seen = [self._one(picture) for picture in pictures]
         here, points, own = (np.array(part) for part in zip(*seen, strict=True))
-        return Maps(here, points, np.full(points.shape, 2.0), own)
+        return Maps(here, 0 * here, points, np.full(points.shape, 2.0), own)
 
     def _one(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         pieces, count = ndi.label(picture > 0.5)
@@ -141,11 +143,30 @@ def test_a_body_that_the_film_ends_in_is_cut() -> None:
 def test_the_less_sure_its_points_the_less_sure_the_ratio_of_a_body() -> None:
     points = np.array([(0, 0), (0, 15), (0, 30), (20, 0), (22, 15), (25, 30)], float)
     sight = Sight((12.0, 15.0), 27.0, 0.0)
-    sure = Found(sight, points, np.full(6, 1.7**2), 1.0, np.zeros((SIZE, SIZE)))
+    sure = Found(sight, points, np.full(6, 1.7**2), 1.0, 0.3, np.zeros((SIZE, SIZE)))
     unsure = replace(sure, variance=np.full(6, 1.7**2 + 1.0))
-    assert ratio_spread(sure) == pytest.approx(0.0)
+    assert evidence_of(sure, MM).ratio_spread == pytest.approx(0.0)
+    assert evidence_of(sure, MM).height_spreads == pytest.approx((0.0, 0.0, 0.0))
+    assert evidence_of(sure, MM).broken == 0.3
     expected = 20 / 25 * np.sqrt(2 / 20**2 + 2 / 25**2)
-    assert ratio_spread(unsure) == pytest.approx(SPREAD_SHARE * expected)
+    assert evidence_of(unsure, MM).ratio_spread == pytest.approx(SPREAD_SHARE * expected)
+    assert evidence_of(unsure, MM).height_spreads == pytest.approx((SPREAD_SHARE * np.sqrt(2) * MM,) * 3)
+
+
+def test_a_body_that_was_passed_over_is_found_in_the_gap_it_leaves_and_none_where_there_is_none() -> None:
+    network, film = BoxNetwork(), painted()
+    whole = look_along(film, MM, corridor(), network)
+    gapped = [one for n, one in enumerate(whole) if n not in (3, 4)]
+    between = look_between(film, gapped, network)
+    assert sorted(one.centre[0] for one in between) == pytest.approx(centres()[3:5, 0], abs=1.5)
+    assert look_between(film, whole, network) == []
+    assert look_between(painted(without=(3, 4)), gapped, network) == []
+
+
+def test_too_wide_a_gap_is_no_gap_but_the_end_of_what_is_known() -> None:
+    whole = look_along(painted(), MM, corridor(), BoxNetwork())
+    assert len(list(places_between(whole[0], whole[4]))) == 3
+    assert len(list(places_between(whole[0], whole[6]))) == 0
 
 
 def test_half_the_size_of_a_body_is_its_depth_that_no_fracture_takes_away() -> None:
