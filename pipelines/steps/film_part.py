@@ -11,6 +11,7 @@ _NAMES = {
     "T": "thoracic",
     "TL": "thoracolumbar",
     "L": "lumbar",
+    "CTL": WHOLE,
 }
 _LEAST = {"C": 3, "T": 6, "L": 3}
 """Levels of a region from which it is shown and not only grazed: half of C3 to C7, of T1 to T12, of L1 to L5."""
@@ -26,8 +27,8 @@ def part_in_view(levels: Sequence[Level], *, has_sacrum: bool) -> str:
     """Cervical, cervicothoracic, thoracic, thoracolumbar, lumbar or whole-spine, by the uppermost and the lowest of the
     levels found; what lies between counts as shown.
 
-    Whole is what reaches from T4 or above to L5, or to the sacrum; all other films are named after the regions of which
-    they show at least half, or after the one they show most of. Raises `ValueError` without a level.
+    Whole is what reaches from T4 or above to L5, or to the sacrum, or shows at least half of all three regions; all
+    other films are named after the regions of which they show at least half, or after the one they show most of. Raises `ValueError` without a level.
     """
     places = [HEAD_TO_FOOT.index(level) for level in levels]
     first, last = min(places), max(places)

@@ -31,6 +31,7 @@ def levels(first: Level, last: Level) -> tuple[Level, ...]:
         (Level.C3, Level.C7, False, "cervical"),
         (Level.T11, Level.L2, False, "lumbar"),
         (Level.T8, Level.T12, False, "thoracic"),
+        (Level.C5, Level.L3, False, "whole-spine"),
     ],
 )
 def test_what_a_film_shows_is_named_as_a_radiographer_would(
@@ -38,6 +39,14 @@ def test_what_a_film_shows_is_named_as_a_radiographer_would(
 ) -> None:
     """Half of a region and more is shown, less is only grazed; a sacrum without lumbar bodies above it is none."""
     assert part_in_view(levels(first, last), has_sacrum=has_sacrum) == name
+
+
+@pytest.mark.parametrize("has_sacrum", [False, True])
+def test_every_stretch_of_a_spine_has_a_name(has_sacrum: bool) -> None:
+    """A film that could not be named ended its study: C5 to L3 without a sacrum was none of the names."""
+    for n, first in enumerate(HEAD_TO_FOOT):
+        for last in HEAD_TO_FOOT[n:]:
+            assert part_in_view((first, last), has_sacrum=has_sacrum)
 
 
 def test_bodies_that_were_missed_between_do_not_make_it_another_film() -> None:
