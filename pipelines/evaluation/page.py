@@ -11,9 +11,10 @@ from pipelines.evaluation.charts import Chart, charts
 from pipelines.evaluation.report import Evaluation
 from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StrayRow, StudyRow, is_flagged, study_row
 from pipelines.evaluation.run import Results
-from pipelines.evaluation.tables import NONE, Section, Table, excluded_table, number, sections
-from pipelines.evaluation.worst import worst_first, wrongs
-from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS
+from pipelines.evaluation.tables import NONE, Section, Table, counted, excluded_table, number, sections
+from pipelines.evaluation.worst import MOST, worst_first, wrongs
+from vfx_finder.domain.certainty import stated
+from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SHOWN_WHATEVER_IT_RESEMBLES, OperatingPoint
 
 PAGE_FILE = "index.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -75,12 +76,25 @@ def page(told: Evaluation, results: Results) -> str:
         "synthetic": told.synthetic is not None,
         "real": told.real is not None or told.masks is not None,
         "points": [f"{point.name} from {point.threshold:.0%}" for point in OPERATING_POINTS.values()],
+        "whatever_it_resembles": _whatever_it_resembles(tuple(OPERATING_POINTS.values())),
+        "most_worst": MOST,
         "worst": [_case(studies[at], at, results.pictures.get(at)) for at in bad],
         "images": _images_table(studies),
         "excluded": excluded_table(told) if told.excluded else None,
     }
     # without localisation the engine needs no Django settings
     return Engine(dirs=[str(TEMPLATES)]).get_template("evaluation.html").render(Context(content, use_l10n=False))
+
+
+def _whatever_it_resembles(points: Sequence[OperatingPoint]) -> str:
+    """Where a measured fracture is flagged although likeness to a mimic made its probability small."""
+    shown = " and ".join(f'"{point.name}"' for point in points if not point.mimics_count_fully)
+    others = " and ".join(f'"{point.name}"' for point in points if point.mimics_count_fully)
+    return (
+        f"At {shown} a vertebra that measures grade {SHOWN_WHATEVER_IT_RESEMBLES} or more is flagged whatever its "
+        "probability: likeness to a mimic lowers the probability and never takes it off the worklist. "
+        f"At {others} the probability alone decides."
+    )
 
 
 def _case(study: StudyRow, at: int, picture: Path | None) -> Case:
@@ -153,11 +167,17 @@ def _words(row: BodyRow) -> str:
     name = f"{row.said.level}" if not row.levels_off else f"{row.said.level} (true {row.true.level})"
     if row.true.grade is None or (row.true.grade == 0 and not row.said.grade):
         return name
-    return f"{name} {_grade(row.said.grade)} (true {row.true.grade})"
+    given = f"{name} {_grade(row.said.grade)}"
+    return given if row.said.grade == row.true.grade else f"{given} (true {row.true.grade})"
 
 
 def _grade(grade: int | None) -> str:
     return "g?" if grade is None else f"g{grade}"
+
+
+def _stated(probability: float | None) -> str:
+    """A probability of grade 2 or 3 as the product states it; a dash where there is none."""
+    return number(None if probability is None else stated(probability), ".2f")
 
 
 def _body(row: BodyRow) -> tuple[str, ...]:
@@ -170,7 +190,7 @@ def _body(row: BodyRow) -> tuple[str, ...]:
         number(said.ratio if said else None, ".2f"),
         number(row.true.grade, "d"),
         number(said.grade if said else None, "d"),
-        number(said.probability if said else None, ".2f"),
+        _stated(said.probability if said else None),
         ", ".join(dict.fromkeys(remark for remark in remarks if remark)),
     )
 
@@ -182,7 +202,7 @@ def _flags(row: BodyRow) -> tuple[str, ...]:
 def _stray(row: StrayRow) -> tuple[str, ...]:
     said = row.said
     where = "no true body here" if row.in_span else "beyond the span of the truth"
-    measured = (number(said.ratio, ".2f"), NONE, number(said.grade, "d"), number(said.probability, ".2f"))
+    measured = (number(said.ratio, ".2f"), NONE, number(said.grade, "d"), _stated(said.probability))
     return (NONE, said.level.value, NONE, *measured, ", ".join((where, *said.flags)))
 
 
@@ -198,4 +218,4 @@ def _images_table(studies: Sequence[StudyRow]) -> Table:
         )
         for study in studies
     )
-    return Table(f"All {len(studies)} images", "", header, rows)
+    return Table(f"All {counted(len(studies), 'image')}", "", header, rows)

@@ -71,6 +71,11 @@ def written(estimate: Estimate) -> str:
     return NONE if estimate.value is None else f"{estimate.value:.3f}{interval} n {estimate.n}"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number of things in words: "1 patient", "2 patients"; `many` where no "s" makes the plural."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def number(value: float | None, form: str = ".3f") -> str:
     """A number, or a dash where there is none."""
     return NONE if value is None else format(value, form)
@@ -159,7 +164,8 @@ def _location_table(title: str, score: LocationScore) -> Table:
         _row("single heights, bias (mm)", score.height_bias_mm, "cancels in the ratio where all share it", "+.3f"),
         _plain("whole bodies found but not measured", str(score.whole_found_not_measured), score.bodies, ""),
     )
-    head = f"{title}: {score.bodies} bodies in {score.studies} images of {score.patients} patients"
+    bodies, images = counted(score.bodies, "body", "bodies"), counted(score.studies, "image")
+    head = f"{title}: {bodies} in {images} of {counted(score.patients, 'patient')}"
     return Table(head, "", MEASURES, rows)
 
 
@@ -178,7 +184,8 @@ def _patients_table(title: str, score: PatientScore) -> Table:
             _row(f"{at}: false flags per patient", point.false_flags, "flagged findings that are no grade 2 or 3"),
             _row(f"{at}: called with mimics alone", point.mimics_called, "of patients who only have look-alikes"),
         ]
-    head = f"{title}: {score.studies} images of {score.patients} patients, {score.positive} images with grade 2 or 3"
+    images, patients = counted(score.studies, "image"), counted(score.patients, "patient")
+    head = f"{title}: {images} of {patients}, {counted(score.positive, 'image')} with grade 2 or 3"
     words = "Each image counts once as a patient at hand; intervals resample patients with all their images."
     return Table(head, words, MEASURES, tuple(rows))
 
@@ -199,7 +206,7 @@ def _calls_table(title: str, score: CallScore) -> Table:
             _row(f"{at}: specificity", point.specificity, meanings.SPECIFICITY),
             _row(f"{at}: sensitivity, of all in view", point.sensitivity_in_view, meanings.IN_VIEW),
         ]
-    head = f"{title}: {score.vertebrae} of {score.patients} patients, {score.fractured} of grade 2 or 3"
+    head = f"{title}: {score.vertebrae} of {counted(score.patients, 'patient')}, {score.fractured} of grade 2 or 3"
     return Table(head, "", MEASURES, tuple(rows))
 
 
@@ -243,7 +250,10 @@ def _reliability_table(scores: ImageScores) -> Table:
     rows = tuple(
         (f"{one.low:.0%} to {one.high:.0%}", str(one.n), f"{one.predicted:.3f}", f"{one.happened:.3f}") for one in bins
     )
-    words = "Of the vertebrae given such a probability, the share that truly is of grade 2 or 3."
+    words = (
+        "Of the vertebrae given such a probability, the share that truly is of grade 2 or 3; as computed, before the "
+        "bounds of 1 % and 99 % within which the product states it."
+    )
     return Table("Reliability of the probability, T4 to L4", words, ("probability", "n", "mean said", "true"), rows)
 
 
@@ -298,7 +308,8 @@ def _grading_table(title: str, fixed: GradingScore, refitted: GradingScore) -> T
         "The fixed rule is the product's and fits nothing to these masks. Beside it, the thresholds of the three "
         "grades chosen from all other patients; AUC and probability need none, so they are the same."
     )
-    return Table(f"{title}: {fixed.vertebrae} vertebrae of {fixed.subjects} patients", words, header, rows)
+    head = f"{title}: {counted(fixed.vertebrae, 'vertebra', 'vertebrae')} of {counted(fixed.subjects, 'patient')}"
+    return Table(head, words, header, rows)
 
 
 def _row(name: str, estimate: Estimate, meaning: str, form: str = ".3f") -> Row:

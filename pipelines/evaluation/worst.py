@@ -7,8 +7,8 @@ from pipelines.evaluation.patients import false_flags
 from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StudyRow, is_core, is_flagged
 from vfx_finder.domain.operating_point import BALANCED, OperatingPoint
 
-MOST, LEAST = 20, 6
-"""At most so many are shown with their picture, and at least so many, whether anything is wrong or not."""
+MOST = 20
+"""At most so many are shown with their picture."""
 
 LARGE_RATIO_ERROR = 0.08
 """Four times the target of the mean error: such a body was not measured where it is."""
@@ -46,10 +46,10 @@ def badness(study: StudyRow) -> float:
 
 
 def worst_first(studies: Sequence[StudyRow]) -> list[int]:
-    """The numbers of the studies that went worst, `LEAST` to `MOST` of them; among equals the worse measured first."""
-    order = sorted(range(len(studies)), key=lambda at: (-badness(studies[at]), -_largest_error(studies[at]), at))
-    bad = sum(badness(study) > 0 for study in studies)
-    return order[: max(LEAST, min(bad, MOST))]
+    """The numbers of the studies in which something went wrong, the worst `MOST`; among equals the worse measured
+    first."""
+    bad = [at for at, study in enumerate(studies) if badness(study) > 0]
+    return sorted(bad, key=lambda at: (-badness(studies[at]), -_largest_error(studies[at]), at))[:MOST]
 
 
 def _largest_error(study: StudyRow) -> float:

@@ -1,16 +1,17 @@
 """The page stands alone, says what it is not, and shows where things went wrong."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from pipelines.evaluation.page import write_page
+from pipelines.evaluation.page import _body, _stray, _words, write_page
 from pipelines.evaluation.report import evaluation
-from pipelines.evaluation.rows import study_row
+from pipelines.evaluation.rows import StrayRow, study_row
 from pipelines.evaluation.run import Plan, run
 from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
-from pipelines.evaluation.tables import MEASURES, sections
+from pipelines.evaluation.tables import MEASURES, counted, sections
 from pipelines.evaluation.targets import Target
 from pipelines.evaluation.worst import worst_first, wrongs
 from tests.support.evaluations import LUMBAR, Told, answer, finding, refusal, write_case
@@ -84,13 +85,55 @@ def test_it_says_what_it_is_not(html: str) -> None:
 def test_the_worst_come_first_with_their_picture_and_names_are_escaped(html: str, results) -> None:
     studies = [study_row(record) for record in results.images]
     order = [studies[at].record.name for at in worst_first(studies)]
-    assert order == ["false-<b>", "refused", "missed", "right"]
+    assert order == ["false-<b>", "refused", "missed"]
     assert "false-&lt;b&gt;" in html
     assert "false-<b>" not in html
-    assert html.count("data:image/png;base64,") == 3
+    assert html.count("data:image/png;base64,") == 2
     assert 'class="outline outline-missed"' in html
     assert 'class="outline outline-false"' in html
     assert "L1 g0 (true 2)" in html
+
+
+def test_where_nothing_went_wrong_no_image_is_among_the_worst(results, html: str) -> None:
+    """The right one stands among all images with its seconds, and with no picture to look for a fault in."""
+    right = [study_row(record) for record in results.images if record.name == "right"]
+    assert worst_first(right) == []
+    assert ">right</th>" in html
+    assert 'name">right</a>' not in html
+    assert "Nothing went wrong" not in html
+
+
+def test_a_grade_that_is_right_is_told_once(results) -> None:
+    right = next(study_row(record) for record in results.images if record.name == "right")
+    fractured = right.bodies[1]
+    assert fractured.said
+    assert _words(fractured) == "L1 g2 (true 3)"
+    assert _words(replace(fractured, said=replace(fractured.said, grade=3))) == "L1 g3"
+
+
+@pytest.mark.parametrize(("computed", "told"), [(0.9999, "0.99"), (0.0004, "0.01"), (0.5, "0.50"), (None, "-")])
+def test_no_vertebra_is_surer_than_anything_measured_supports(computed: float | None, told: str, results) -> None:
+    right = next(study_row(record) for record in results.images if record.name == "right")
+    fractured = right.bodies[1]
+    assert fractured.said
+    said = replace(fractured.said, probability=computed)
+    assert _body(replace(fractured, said=said))[6] == told
+    assert _stray(StrayRow("", right.about, said, in_span=True))[6] == told
+
+
+def test_the_reader_is_told_that_a_mimic_takes_no_measured_fracture_off_the_list(html: str) -> None:
+    how = html[html.index('id="how"') : html.index("</section>", html.index('id="how"'))]
+    assert (
+        "At &quot;screening&quot; and &quot;balanced&quot; a vertebra that measures grade 2 or more is flagged" in how
+    )
+    assert "At &quot;specific&quot; the probability alone decides." in how
+
+
+def test_one_is_one(html: str) -> None:
+    assert (counted(1, "patient"), counted(2, "patient"), counted(1, "body", "bodies")) == (
+        "1 patient", "2 patients", "1 body",
+    )  # fmt: skip
+    assert not re.search(r"\b1 (patients|images|bodies|vertebrae)\b", html)
 
 
 def test_what_went_wrong_is_named_and_counted(results) -> None:
