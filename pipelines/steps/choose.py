@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.steps.eligible import CtSeries, examine
+from pipelines.steps.film_image import is_picture
 from pipelines.steps.nifti import is_nifti
 from pipelines.steps.rank import best_first
 from vfx_finder.dicom.images import ImageFacts, read_image_facts
@@ -14,6 +15,10 @@ from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 XRAY_MODALITIES = frozenset({"CR", "DX", "RG", "DR"})
 """Projection radiographs: computed, digital, and film digitised (PS3.3 C.7.3.1.1.1); DR is a retired habit."""
+
+
+NAMED = 3
+"""So many files that are no images are told by name. Of images received a name is a hash, so it tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def choose(files: Sequence[Path]) -> Choice:
     """Choose among the files of one study: DICOM files in any order, or one NIfTI file. Reads headers only."""
     niftis = [file for file in files if is_nifti(file)]
     images, strangers = _read([file for file in files if not is_nifti(file)])
-    rejected = _strangers(strangers)
+    rejected = _unreadable(strangers)
     studies = len(niftis) + len({image.header.StudyInstanceUID for image in images})
     if studies > 1:
         return _none("", rejected, Unsuitable(Reason.SEVERAL_STUDIES, f"The files belong to {studies} studies."))
@@ -52,28 +57,35 @@ def choose(files: Sequence[Path]) -> Choice:
     return _choose_series(images, rejected)
 
 
-def _read(files: Iterable[Path]) -> tuple[list[ImageFacts], int]:
-    images, strangers = [], 0
+def _read(files: Iterable[Path]) -> tuple[list[ImageFacts], list[Path]]:
+    images, strangers = [], []
     for file in files:
         try:
             images.append(read_image_facts(file))
         except Unreadable:
-            strangers += 1
+            strangers.append(file)
     return images, strangers
 
 
-def _strangers(count: int) -> tuple[SeriesVerdict, ...]:
-    if not count:
+def _unreadable(files: Sequence[Path]) -> tuple[SeriesVerdict, ...]:
+    """One verdict for all of them, with the names of the first."""
+    if not files:
         return ()
-    files = "1 file is" if count == 1 else f"{count} files are"
-    return (SeriesVerdict("", "", count, Unsuitable(Reason.UNREADABLE, f"{files} not readable DICOM.")),)
+    are = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+    names = ", ".join(sorted(file.name for file in files)[:NAMED])
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    words = f"{are} not readable DICOM: {names}{more}."
+    return (SeriesVerdict("", "", len(files), Unsuitable(Reason.UNREADABLE, words)),)
 
 
-def _no_images(unreadable: int) -> Unsuitable:
-    if unreadable == 1:
+def _no_images(unreadable: Sequence[Path]) -> Unsuitable:
+    if len(unreadable) == 1 and is_picture(unreadable[0]):
+        words = "By its name this is a picture (PNG or JPEG), no DICOM or NIfTI image."
+        return Unsuitable(Reason.UNREADABLE, words)
+    if len(unreadable) == 1:
         return Unsuitable(Reason.UNREADABLE, "This is no readable DICOM or NIfTI image.")
     if unreadable:
-        return Unsuitable(Reason.UNREADABLE, f"None of {unreadable} files is a readable DICOM or NIfTI image.")
+        return Unsuitable(Reason.UNREADABLE, f"None of {len(unreadable)} files is a readable DICOM or NIfTI image.")
     return Unsuitable(Reason.NO_IMAGES, "No files were given.")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
+from models import catalogue
 from pipelines import study
 from tests.support.ct_series import TRUNK, landmark_hu, landmark_series, written
 from tests.support.dicom import Order, ct_series, mr_slice, radiograph
@@ -15,6 +17,7 @@ from tests.support.locating import NoNetworks, StandIn, bodies_of
 from vfx_finder.cli import analyse, main
 from vfx_finder.cli._inputs import inputs_of
 
+FILM_NETWORKS = analyse._Shelf.__dict__["xray_spine"]
 LUMBAR = [(24, 25), (25, 26), (17, 27), (27, 28), (28, 28)]
 
 
@@ -86,7 +89,9 @@ def test_a_file_that_is_no_image_ends_with_2_and_one_line(
     told = capsys.readouterr()
     assert told.out == ""
     assert len(told.err.strip().splitlines()) == 1
-    assert not (tmp_path / "o.json").exists()
+    unsuitable = json.loads((tmp_path / "o.json").read_text())["unsuitable"]
+    assert unsuitable["reason"] == "unreadable"
+    assert unsuitable["detail"] in told.err
 
 
 def test_a_path_that_is_not_there_ends_with_2_and_one_line(
@@ -100,7 +105,76 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "text.dcm").write_text("Dear colleague,")
     paths = [tmp_path / "text.dcm", nifti(tmp_path / "good.nii.gz")]
     assert run(*paths, "--json", tmp_path / "out", monkeypatch=monkeypatch) == 2
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
+    reasons = {path.stem: json.loads(path.read_text())["unsuitable"] for path in (tmp_path / "out").iterdir()}
+    assert reasons == {
+        "good": None,
+        "text": {"reason": "unreadable", "detail": "This is no readable DICOM or NIfTI image."},
+    }
+
+
+def test_an_empty_folder_has_a_result_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path / "empty", "--json", tmp_path / "o.json", monkeypatch=monkeypatch) == 2
+    assert json.loads((tmp_path / "o.json").read_text())["unsuitable"]["reason"] == "no-images"
+
+
+def film(path: Path) -> Path:
+    Image.fromarray(np.arange(300 * 240, dtype=np.uint32).reshape(300, 240).astype(np.uint8)).save(path)
+    return path
+
+
+def test_who_gives_a_picture_learns_how_films_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(film(tmp_path / "film.png"), monkeypatch=monkeypatch) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == (
+        "film: By its name this is a picture (PNG or JPEG), no DICOM or NIfTI image. "
+        "Lateral X-ray films are read with --films (research)."
+    )
+
+
+def test_who_gives_a_radiograph_learns_how_films_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*written([radiograph()], tmp_path), monkeypatch=monkeypatch) == 0
+    assert analyse.FILMS_HINT in capsys.readouterr().out
+
+
+def test_a_text_is_no_film_and_no_word_of_films_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.dcm").write_text("Dear colleague,")
+    run(tmp_path / "text.dcm", monkeypatch=monkeypatch)
+    assert "--films" not in capsys.readouterr().err
+
+
+def _never_loaded() -> None:
+    raise AssertionError("networks were loaded for what cannot be decoded")
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear colleague,"])
+def test_a_picture_that_cannot_be_decoded_is_told_before_any_network_is_loaded(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(analyse._Shelf, "xray_spine", FILM_NETWORKS)
+    monkeypatch.setattr(catalogue, "load_films", _never_loaded)
+    (tmp_path / "film.png").write_bytes(content)
+    assert run(tmp_path / "film.png", "--films", "--json", tmp_path / "o.json", monkeypatch=monkeypatch) == 2
+    assert capsys.readouterr().err == "film: The pixels of the film cannot be decoded.\n"
+    assert json.loads((tmp_path / "o.json").read_text())["unsuitable"]["reason"] == "unreadable"
+
+
+def test_networks_are_loaded_once_and_when_something_is_asked_of_them() -> None:
+    loaded: list[Path] = []
+
+    def load() -> Path:
+        loaded.append(Path("a"))
+        return loaded[-1]
+
+    late = analyse._WhenAsked(load)
+    assert loaded == []
+    assert (late.name, late.stem, loaded) == ("a", "a", [Path("a")])
 
 
 def test_an_mr_is_an_image_and_is_listed_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

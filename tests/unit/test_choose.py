@@ -24,7 +24,7 @@ from tests.support.dicom import (
     secondary_capture,
 )
 from tests.support.real_data import real_data
-from vfx_finder.domain.study import Reason, SeriesVerdict
+from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
 
 SMALL = replace(TRUNK, rows=8, columns=8, spacing=(12.0, 12.0))
 
@@ -136,7 +136,18 @@ def test_files_that_are_no_dicom_are_counted_and_do_not_stop_the_rest(tmp_path: 
         (tmp_path / name).write_text("Dear colleague")
     choice = choose([*files, tmp_path / "README.md", tmp_path / "text.dcm"])
     assert len(choice.candidates) == 1
-    assert [(v.instances, v.unsuitable.reason) for v in choice.verdicts if v.unsuitable] == [(2, Reason.UNREADABLE)]
+    assert [(v.instances, v.unsuitable) for v in choice.verdicts if v.unsuitable] == [
+        (2, Unsuitable(Reason.UNREADABLE, "2 files are not readable DICOM: README.md, text.dcm."))
+    ]
+
+
+def test_of_many_files_that_are_no_dicom_the_first_are_named(tmp_path: Path) -> None:
+    files = written(plain(), tmp_path)
+    strangers = [tmp_path / f"{letter}.txt" for letter in "ecadb"]
+    for stranger in strangers:
+        stranger.write_text("Dear colleague")
+    told = [v.unsuitable.detail for v in choose([*files, *strangers]).verdicts if v.unsuitable]
+    assert told == ["5 files are not readable DICOM: a.txt, b.txt, c.txt and 2 more."]
 
 
 def test_nothing_and_nothing_readable_are_two_reasons(tmp_path: Path) -> None:

@@ -1,21 +1,24 @@
 """`vfx-finder analyse PATH...`: find, measure and grade the vertebrae of one or more studies."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from vfx_finder.domain.errors import Unreadable
-from vfx_finder.domain.study import Reason
+from vfx_finder.domain.study import Reason, Unsuitable
 
 if TYPE_CHECKING:
     from vfx_finder.cli._inputs import Input
     from vfx_finder.domain.finding import Analysis
 
 _NO_IMAGE = frozenset({Reason.NO_IMAGES, Reason.UNREADABLE})
+
+FILMS_HINT = "Lateral X-ray films are read with --films (research)."
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def analyse(
     paths: Annotated[
-        list[Path], typer.Argument(help="DICOM files, folders of them, NIfTI files, or films as PNG or JPEG.")
+        list[Path], typer.Argument(help="DICOM files, folders of them, NIfTI files; with --films also PNG or JPEG.")
     ],
     json: Annotated[
         Path | None,
@@ -40,7 +43,9 @@ def analyse(
 ) -> None:
     """Find, measure and grade the vertebrae of CT studies. Research software.
 
-    Ends with exit code 2 if any of the paths holds no image.
+    Lateral X-ray films (DICOM, PNG or JPEG) are read only with --films.
+
+    Ends with exit code 2 if any of the paths holds no image that can be read; its result then says why.
     """
     from vfx_finder.cli._inputs import inputs_of
 
@@ -62,6 +67,15 @@ class _Shelf:
     def __init__(self, films: bool) -> None:
         self._films = films
 
+    def hint(self, item: "Input", why: "Unsuitable | None") -> str:
+        """What would have read a film that was given without asking for films; else nothing."""
+        from pipelines.steps.film_image import is_picture
+
+        if self._films or why is None:
+            return ""
+        is_film = why.reason is Reason.NO_XRAY_MODEL
+        return FILMS_HINT if is_film or any(is_picture(file) for file in item.files) else ""
+
     @cached_property
     def ct_spine(self) -> Any:
         """The CT network."""
@@ -71,10 +85,24 @@ class _Shelf:
 
     @cached_property
     def xray_spine(self) -> Any:
-        """The networks for films, if they were asked for."""
-        from models import catalogue
+        """The networks for films, if they were asked for; what cannot be decoded is told without loading them."""
 
-        return catalogue.load_films() if self._films else None
+        def load() -> Any:
+            from models import catalogue
+
+            return catalogue.load_films()
+
+        return _WhenAsked(load) if self._films else None
+
+
+class _WhenAsked:
+    """Stands for what `load` gives, and loads it when something of it is first asked for."""
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = cache(load)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._load(), name)
 
 
 class _Results:
@@ -109,11 +137,14 @@ def _one(item: "Input", shelf: _Shelf, into: _Results, *, scouts: bool) -> bool:
             status.update(f"{item.name}: {step} ({share:.0%} done)")
 
         analysis = study.analyse(item.files, shelf, options, show)
-    if analysis.unsuitable and analysis.unsuitable.reason in _NO_IMAGE and not _has_series(analysis.series):
-        errors.print(f"[red]{item.name}: {analysis.unsuitable.detail}[/red]", highlight=False, soft_wrap=True)
+    into.keep(analysis, item.name)
+    why, hint = analysis.unsuitable, shelf.hint(item, analysis.unsuitable)
+    if why and why.reason in _NO_IMAGE and not _has_series(analysis.series):
+        errors.print(Text(f"{item.name}: {why.detail} {hint}".rstrip(), "red"), soft_wrap=True)
         return False
     console.print(_findings_table.rendered(item.name, analysis), soft_wrap=True)
-    into.keep(analysis, item.name)
+    if hint:
+        console.print(Text(hint, "yellow"), soft_wrap=True)
     return True
 
 
