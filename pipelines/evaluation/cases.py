@@ -4,16 +4,18 @@ why every other file is none of these."""
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.evaluation.names import named_apart
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.spine import Level
 
 CT_ENDS = ("_ct.nii.gz", "_ct.nii")
 EXPERT_ENDS = ("_seg-vert_msk.nii.gz", "_seg-vert_msk.nii")
-MASK_ENDS = (*EXPERT_ENDS, "_seg.nii.gz", "_seg.nii")
+PLAIN_ENDS = ("_seg.nii.gz", "_seg.nii")
+MASK_ENDS = (*EXPERT_ENDS, *PLAIN_ENDS)
 """Names of VerSe. A plain `_seg` may be anybody's labels: it is used where grades are published for it, and never as
 the truth for a CT."""
 TRUTH_END = ".truth.json"
@@ -97,16 +99,39 @@ def _real(files: Sequence[Path]) -> tuple[list[Case], list[Excluded]]:
     cases = [
         Case(key, mask, _ct_of(mask, images.get(key)), _grades_for(key, mask)) for key, mask in sorted(masks.items())
     ]
-    useless = {mask for case in cases if (mask := case.mask) and case.ct is None and not case.grades}
-    return [case for case in cases if case.mask not in useless], [
-        *(Excluded(mask.name, "a mask with neither its CT nor published grades") for mask in sorted(useless)),
-        *(Excluded(file.name, "a CT without an expert mask") for key, file in images.items() if key not in masks),
-        *(
-            Excluded(file.name, f"neither *_ct nor a mask by its name, and no *{TRUTH_END} beside it")
-            for file in files
-            if not subject_of(file)
-        ),
-    ]
+    useful = [case for case in cases if case.ct or case.grades]
+    used = {file for case in useful for file in case.files}
+    subjects = {case.subject for case in useful}
+    return useful, [Excluded(file.name, _why_useless(file, subjects)) for file in files if file not in used]
+
+
+def _why_useless(file: Path, evaluated: Collection[str]) -> str:
+    """Why a file that is part of no case is none; `evaluated` are the subjects that have one."""
+    subject = subject_of(file)
+    if not subject:
+        return f"neither *_ct nor a mask by its name, and no *{TRUTH_END} beside it"
+    if _ends(file, CT_ENDS):
+        return _why_no_truth(file)
+    if subject in evaluated:
+        return "another mask of this subject is evaluated"
+    if _ends(file, EXPERT_ENDS):
+        return "a mask with neither its CT nor published grades"
+    return f"a mask without published grades; no truth for a CT, as its name ends on none of {', '.join(EXPERT_ENDS)}"
+
+
+def _why_no_truth(ct: Path) -> str:
+    """Why a CT has no truth, naming a mask beside it that is not taken for one."""
+    start = _start(ct, CT_ENDS)
+    if any(ct.with_name(start + ending).exists() for ending in EXPERT_ENDS):
+        return "another CT of this subject is evaluated"
+    plain = next((there.name for ending in PLAIN_ENDS if (there := ct.with_name(start + ending)).exists()), "")
+    beside = f": {plain} beside it may be anybody's labels; one in VerSe's is expected as {start}{EXPERT_ENDS[0]}"
+    return f"a CT without an expert mask{beside if plain else ''}"
+
+
+def _start(file: Path, endings: Sequence[str]) -> str:
+    """The name without the first of these endings that it has."""
+    return next(file.name.removesuffix(ending) for ending in endings if file.name.endswith(ending))
 
 
 def _synthetic(files: Sequence[Path]) -> tuple[list[Case], list[Excluded]]:
@@ -138,9 +163,10 @@ def _stem(file: Path) -> str:
 
 def _not_nifti(files: Sequence[Path]) -> list[Excluded]:
     """DICOM files by folder: they may be hundreds, and none of them has a truth."""
-    folders = Counter(file.parent.name for file in files if file.suffix.lower() in {".dcm", ".dicom"})
+    folders = Counter(file.parent for file in files if file.suffix.lower() in {".dcm", ".dicom"})
+    names = named_apart(folders)
     return [
-        Excluded(f"{folder}/", f"{count} DICOM files: an image with a truth is expected as NIfTI")
+        Excluded(f"{names[folder]}/", f"{count} DICOM files: an image with a truth is expected as NIfTI")
         for folder, count in folders.items()
     ]
 
@@ -164,7 +190,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _mask_beside(image: Path) -> Path | None:
-    start = next(image.name.removesuffix(ending) for ending in CT_ENDS if image.name.endswith(ending))
+    start = _start(image, CT_ENDS)
     return next((there for ending in EXPERT_ENDS if (there := image.with_name(start + ending)).exists()), None)
 
 

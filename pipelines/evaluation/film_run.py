@@ -9,11 +9,15 @@ from typing import Any
 
 from pipelines.evaluation.carry_out import Crew, Failed, carry_out
 from pipelines.evaluation.cases import Excluded
+from pipelines.evaluation.film_set import left_out
 from pipelines.evaluation.films import BodyResult, FilmResult, FilmTruth, film_result, film_truths
 from pipelines.evaluation.journal import Journal, Key, sha256_of_files
+from pipelines.evaluation.names import named_apart
 from pipelines.evaluation.record import Analyser
 from pipelines.evaluation.run import Plan, Told
 from vfx_finder.domain.spine import Level
+
+FILM = "film"
 
 
 @dataclass(frozen=True)
@@ -27,40 +31,65 @@ class FilmTask:
 
 @dataclass(frozen=True)
 class FilmResults:
-    """What was read of the films of each annotations file, in its order, and which films could not be, with why.
-    `taken_up` counts results kept from an earlier call, `outdated` those there that other weights or code made."""
+    """What was said of the films of each annotations file, in its order. `excluded`: pictures and annotations that were
+    not evaluated, and films that were refused, with why. `taken_up` counts results kept from an earlier call,
+    `outdated` those there that other weights or code made."""
 
     of_file: Mapping[Path, tuple[FilmResult, ...]]
     excluded: tuple[Excluded, ...]
     taken_up: int = 0
     outdated: int = 0
 
+    @property
+    def names(self) -> dict[Path, str]:
+        """A name for each annotations file: that of its folder."""
+        named = named_apart(file.parent for file in self.of_file)
+        return {file: named[file.parent] for file in self.of_file}
+
 
 def run_films(files: Sequence[Path], plan: Plan, told: Told = lambda *_: None) -> FilmResults:
     """Every film of these annotations files; one that fails is an exclusion, never an end. Raises `Unreadable` for a
     file without corners in the COCO layout."""
     tasks = _tasks(files, plan, told)
-    journal = Journal(plan.folder, plan.version) if plan.folder else None
+    journal = Journal(plan.folder, plan.version, (FILM,)) if plan.folder else None
     kept = {task.key: document for task in tasks if journal and (document := journal.kept(task.key))}
-    documents, failed = dict(kept), []
+    documents: dict[Key, dict[str, Any]] = dict(kept)
+    failed: dict[Path, list[Excluded]] = {file: [] for file in files}
     waiting = [task for task in tasks if task.key not in kept]
     told("", 0, len(waiting))
     for done, (task, outcome) in enumerate(carry_out(waiting, Crew(work, plan.workshop, plan.jobs)), start=1):
         name = task.truth.film.name
         told(name, done, len(waiting))
         if isinstance(outcome, Failed):
-            failed.append(Excluded(name, f"not evaluated: {outcome.reason}"))
+            failed[task.source].append(Excluded(name, f"not evaluated: {outcome.reason}"))
             continue
         documents[task.key] = outcome
         if journal:
             journal.keep(task.key, outcome, None)
     read = {file: [task for task in tasks if task.source == file and task.key in documents] for file in files}
+    results = {file: tuple(from_document(documents[task.key]) for task in ones) for file, ones in read.items()}
     return FilmResults(
-        {file: tuple(from_document(documents[task.key]) for task in ones) for file, ones in read.items()},
-        tuple(failed),
+        results,
+        _told_apart({file: [*_refused(results[file]), *failed[file], *left_out(file)] for file in files}),
         len(kept),
         journal.earlier if journal else 0,
     )
+
+
+def _refused(results: Sequence[FilmResult]) -> list[Excluded]:
+    """Films that no body was sought on; they stand in every figure all the same."""
+    return [
+        Excluded(one.film, f"refused ({one.unsuitable}): counts, with its bodies as missed")
+        for one in results
+        if one.unsuitable
+    ]
+
+
+def _told_apart(excluded: Mapping[Path, Sequence[Excluded]]) -> tuple[Excluded, ...]:
+    """All of them; with the folder of their annotations where there are several."""
+    named = named_apart(file.parent for file in excluded)
+    folder = {file: f"{named[file.parent]}/" if len(excluded) > 1 else "" for file in excluded}
+    return tuple(Excluded(f"{folder[file]}{one.name}", one.reason) for file, ones in excluded.items() for one in ones)
 
 
 def work(task: FilmTask, analyse: Analyser | None) -> dict[str, Any]:
@@ -107,4 +136,4 @@ def _key(truth: FilmTruth, plan: Plan) -> Key:
     known = {level: [corners.tolist(), truth.grades.get(level)] for level, corners in truth.corners.items()}
     corners = hashlib.sha256(json.dumps(known).encode()).hexdigest()
     film = sha256_of_files([truth.film])[truth.film]
-    return Key(f"film:{truth.film.name}", f"{film[:32]}{corners[:32]}", plan.version)
+    return Key(f"{FILM}:{truth.film.name}", f"{film[:32]}{corners[:32]}", plan.version)

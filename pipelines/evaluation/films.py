@@ -1,7 +1,7 @@
 """Lateral films against named corners: the COCO layout of annotated films, and the same layout for synthetic ones."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipelines.evaluation.statistics import auc
 from pipelines.steps.film_way import Way
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding
-from vfx_finder.domain.genant import LEVELS_WITH_GRADE
 from vfx_finder.domain.numbering import NO_VERTEBRA
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
 
@@ -70,15 +68,16 @@ class FilmResult:
 
 
 def film_truths(file: Path) -> tuple[FilmTruth, ...]:
-    """The films of one annotations file; those whose image is not there are left out. Raises `Unreadable`."""
+    """The films of one annotations file; those whose picture is not there are left out (`film_set` tells them).
+    Raises `Unreadable`."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         names = document["categories"][0]["keypoints"]
         images = {image["id"]: image["file_name"] for image in document["images"]}
         return tuple(
-            _truth(_image(file, images[row["image_id"]]), names, row)
+            _truth(picture_of(file, images[row["image_id"]]), names, row)
             for row in document["annotations"]
-            if _image(file, images[row["image_id"]]).exists()
+            if picture_of(file, images[row["image_id"]]).exists()
         )
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise Unreadable(f"{file.name} does not hold corners in the COCO layout.") from error
@@ -89,7 +88,8 @@ def is_films(file: Path) -> bool:
     return file.name == "annotations.json"
 
 
-def _image(file: Path, name: str) -> Path:
+def picture_of(file: Path, name: str) -> Path:
+    """Where the picture of this name lies, or would lie, for an annotations file."""
     inside = file.parent / "images" / name
     return inside if inside.exists() else file.parent / name
 
@@ -191,91 +191,3 @@ def _body(truth: FilmTruth, level: Level, finding: Finding, drawn: Floats | None
         finding.probability_grade2plus,
         truth.grades.get(level),
     )
-
-
-@dataclass(frozen=True)
-class FilmScores:
-    """What the films of one file add up to; None where nothing can be said. Shares are 0 to 1, errors means.
-
-    Of vertebrae of grade 2 or 3 from T4 to L5: `fractures_suspected`, the share suspected of all in view (none on a
-    film that was not read); `films_suspected`, the share suspected of the films read that show one; `films_spared`, the
-    share not suspected of the films read that show none.
-    """
-
-    films: int
-    accepted: int
-    recall_lower: float | None
-    recall_upper: float | None
-    false_bodies: float
-    level_right: float | None
-    level_within_one: float | None
-    corner_error: float | None
-    ratio_error: float | None
-    ratio_spread: float | None
-    falsely_suspected: float | None
-    auc_vertebra: float | None
-    auc_film: float | None
-    fractures_suspected: float | None
-    films_suspected: float | None
-    films_spared: float | None
-    seconds: float
-
-
-def film_scores(results: Sequence[FilmResult]) -> FilmScores:
-    """Means over bodies, and over films where it says so."""
-    bodies = [body for result in results for body in result.bodies if body.level in (*UPPER, *LOWER)]
-    found = [body for body in bodies if body.called is not None]
-    off = [abs(HEAD_TO_FOOT.index(body.called) - HEAD_TO_FOOT.index(body.level)) for body in found if body.called]
-    ratios = np.array([body.ratio for body in found if body.ratio]).reshape(-1, 2)
-    sound = [body for body in found if body.suspected is not None and (body.grade or 0) < 2]
-    broken = [body for body in bodies if _is_broken(body)]
-    read = [result for result in results if not result.unsuitable and any(b.grade is not None for b in result.bodies)]
-    with_one = [result for result in read if any(map(_is_broken, result.bodies))]
-    without = [result for result in read if not any(map(_is_broken, result.bodies))]
-    return FilmScores(
-        films=len(results),
-        accepted=sum(not result.unsuitable for result in results),
-        recall_lower=_mean([body.found for body in bodies if body.level in LOWER]),
-        recall_upper=_mean([body.found for body in bodies if body.level in UPPER]),
-        false_bodies=_mean([result.false_bodies for result in results]) or 0.0,
-        level_right=_mean([step == 0 for step in off]),
-        level_within_one=_mean([step <= 1 for step in off]),
-        corner_error=_mean([body.corner_error for body in found if body.corner_error is not None]),
-        ratio_error=_mean(np.abs(ratios[:, 0] - ratios[:, 1])),
-        ratio_spread=float(ratios[:, 1].std()) if len(ratios) else None,
-        falsely_suspected=_mean([bool(body.suspected) for body in sound]),
-        auc_vertebra=_auc([(body.probability, (body.grade or 0) >= 2) for body in found if body.grade is not None]),
-        auc_film=_auc(
-            [_of_film(result) for result in results if any(body.grade is not None for body in result.bodies)]
-        ),
-        fractures_suspected=_mean([bool(body.suspected) for body in broken]),
-        films_suspected=_mean(map(_is_called, with_one)),
-        films_spared=_mean([not _is_called(result) for result in without]),
-        seconds=_mean([result.seconds for result in results]) or 0.0,
-    )
-
-
-def _is_broken(body: BodyResult) -> bool:
-    return (body.grade or 0) >= 2 and body.level in LEVELS_WITH_GRADE
-
-
-def _is_called(result: FilmResult) -> bool:
-    return any(body.suspected for body in result.bodies)
-
-
-def _mean(values: Iterable[float | bool]) -> float | None:
-    known = [float(value) for value in values]
-    return float(np.mean(known)) if known else None
-
-
-def _of_film(result: FilmResult) -> tuple[float | None, bool]:
-    seen = [body.probability for body in result.bodies if body.probability is not None]
-    return max(seen, default=0.0), any((body.grade or 0) >= 2 for body in result.bodies)
-
-
-def _auc(pairs: Iterable[tuple[float | None, bool]]) -> float | None:
-    known = [(value, positive) for value, positive in pairs if value is not None]
-    if not known:
-        return None
-    score, positive = zip(*known, strict=True)
-    return auc(np.array(score), np.array(positive, bool))

@@ -6,7 +6,7 @@ that analyse (`Version`). A line that was cut off when the machine went down is 
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ class Key:
 
 
 class Journal:
-    """The folder of one evaluation. `earlier` counts lines that were made by other weights or code."""
+    """The folder of one evaluation. `earlier` counts lines that were made by other weights or code, of these `kinds` of
+    task alone: films and CTs may be kept in one folder, and neither is out of date because the other is there."""
 
-    def __init__(self, folder: Path, version: Version) -> None:
+    def __init__(self, folder: Path, version: Version, kinds: Collection[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / PICTURES_FOLDER).mkdir(exist_ok=True)
         self.folder, self._version = folder, version
         _end_last_line(folder / RECORDS_FILE)
         self._kept: dict[tuple[str, str], dict[str, Any]] = {}
@@ -46,7 +46,7 @@ class Journal:
         for line in _lines(folder / RECORDS_FILE):
             if line.get("weights") == version.weights and line.get("code") == version.code:
                 self._kept[line["task"], line["files"]] = line["record"]
-            else:
+            elif str(line.get("task")).partition(":")[0] in kinds:
                 self.earlier += 1
 
     def kept(self, key: Key) -> dict[str, Any] | None:
@@ -56,6 +56,7 @@ class Journal:
     def keep(self, key: Key, record: dict[str, Any], png: bytes | None) -> None:
         """Write the picture, then the line: a line never speaks of a picture that is not there."""
         if png:
+            self.picture(key).parent.mkdir(exist_ok=True)
             self.picture(key).write_bytes(png)
         line: dict[str, Any] = {"schema": SCHEMA, "task": key.task, "files": key.files, "weights": key.version.weights}
         line |= {"code": key.version.code, "record": record}

@@ -73,6 +73,7 @@ def page(told: Evaluation, results: Results) -> str:
     parts = [Part(section, charts(scores) if (scores := drawn.get(section.name)) else ()) for section in sections(told)]
     content = {
         "parts": parts,
+        "made": told.made.words if told.made else "",
         "synthetic": told.synthetic is not None,
         "real": told.real is not None or told.masks is not None,
         "points": [f"{point.name} from {point.threshold:.0%}" for point in OPERATING_POINTS.values()],

@@ -8,6 +8,7 @@ from pipelines.evaluation.calls import CallScore, Curves, calls, core, curves
 from pipelines.evaluation.cases import Excluded
 from pipelines.evaluation.grading import Graded, GradingScore, core_levels, score
 from pipelines.evaluation.location import LocationScore, by_anchor, location
+from pipelines.evaluation.origin import Origin
 from pipelines.evaluation.paired import PairedScore, paired
 from pipelines.evaluation.patients import Analysed, PatientScore, Spent, analysed, patients, spent
 from pipelines.evaluation.refit import refitted
@@ -50,7 +51,8 @@ class MaskScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything one run of `vfx-finder evaluate` says; a part is None where no case speaks of it."""
+    """Everything one run of `vfx-finder evaluate` says; a part is None where no case speaks of it. `made`: with which
+    software and models, and when."""
 
     synthetic: ImageScores | None
     real: ImageScores | None
@@ -58,6 +60,7 @@ class Evaluation:
     excluded: tuple[Excluded, ...]
     taken_up: int = 0
     outdated: int = 0
+    made: Origin | None = None
 
 
 def evaluation(results: Results, points: Sequence[OperatingPoint] = POINTS) -> Evaluation:

@@ -14,7 +14,7 @@ from pipelines.evaluation.truth import read_truth
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.spine import Level
 
-IMAGE, MASK = "image", "mask"
+IMAGE, MASK = KINDS = ("image", "mask")
 
 Told = Callable[[str, int, int], None]
 """Told what was done last, how many tasks are done, and how many there are."""
@@ -67,7 +67,7 @@ def run(paths: Iterable[Path], plan: Plan, told: Told = lambda *_: None) -> Resu
     """The raw results of every case in these paths; a case that fails is an exclusion, never an end."""
     cases, excluded = find_cases(paths)
     tasks, refused = _tasks(cases, plan, told)
-    journal = Journal(plan.folder, plan.version) if plan.folder else None
+    journal = Journal(plan.folder, plan.version, KINDS) if plan.folder else None
     kept = {task.key: document for task in tasks if journal and (document := journal.kept(task.key))}
     documents, failed = dict(kept), []
     waiting = [task for task in tasks if task.key not in kept]

@@ -11,7 +11,7 @@ from pipelines.evaluation.paired import PairedScore
 from pipelines.evaluation.patients import Analysed, PatientScore, Spent
 from pipelines.evaluation.report import Evaluation, ImageScores, MaskScores
 from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
-from pipelines.evaluation.targets import Target, mask_targets, real_targets, synthetic_targets
+from pipelines.evaluation.targets import DECIMALS, Target, mask_targets, real_targets, synthetic_targets
 
 MEANING = "what it is"
 """Heading of a last column that explains each row."""
@@ -65,10 +65,16 @@ def excluded_table(told: Evaluation) -> Table:
     return Table("Not evaluated", "Each file or vertebra left out, with its reason.", ("what", "why"), rows)
 
 
-def written(estimate: Estimate) -> str:
+def written(estimate: Estimate, decimals: int = DECIMALS) -> str:
     """Value, interval and n in one cell."""
-    interval = f" [{_interval(estimate)}]" if estimate.low is not None else ""
-    return NONE if estimate.value is None else f"{estimate.value:.3f}{interval} n {estimate.n}"
+    return NONE if estimate.value is None else f"{valued(estimate, decimals)} n {estimate.n}"
+
+
+def valued(estimate: Estimate, decimals: int = DECIMALS) -> str:
+    """Value and interval in one cell."""
+    form = f".{decimals}f"
+    interval = f" [{_interval(estimate, form)}]" if estimate.low is not None else ""
+    return NONE if estimate.value is None else f"{estimate.value:{form}}{interval}"
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -131,7 +137,8 @@ def _mask_tables(scores: MaskScores) -> tuple[Table, ...]:
 def _target_table(targets: Sequence[Target]) -> tuple[Table, ...]:
     """Nothing where there is no target."""
     rows = tuple(
-        (one.name, written(one.estimate), str(one.estimate.subjects), one.words, one.verdict.value) for one in targets
+        (one.name, written(one.estimate, one.decimals), str(one.estimate.subjects), one.words, one.verdict.value)
+        for one in targets
     )
     words = (
         'Aims set before anything was measured. Whether one is met goes by the value; "interval beyond" says that the '

@@ -12,6 +12,8 @@ from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
 HEADLINE_POINT = "balanced"
 """The operating point that targets speak of."""
 
+DECIMALS, MOST_DECIMALS = 3, 9
+
 
 class Verdict(StrEnum):
     """What is said of an aim, in the words of the table."""
@@ -37,6 +39,15 @@ class Target:
     def words(self) -> str:
         """The aim in words."""
         return f"at {'least' if self.at_least else 'most'} {self.bound:g}"
+
+    @property
+    def decimals(self) -> int:
+        """How many to print: so many that a value which falls short never reads as if it stood on the aim."""
+        value = self.estimate.value
+        if value is None or self._reaches(value):
+            return DECIMALS
+        enough = (count for count in range(DECIMALS, MOST_DECIMALS) if float(f"{value:.{count}f}") != self.bound)
+        return next(enough, MOST_DECIMALS)
 
     @property
     def verdict(self) -> Verdict:

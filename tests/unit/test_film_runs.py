@@ -11,10 +11,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipelines.evaluation.film_run import FilmResults, from_document, run_films, to_document
-from pipelines.evaluation.films import BodyResult, FilmResult, film_scores
-from pipelines.evaluation.journal import Version
+from pipelines.evaluation.film_scores import film_scores
+from pipelines.evaluation.films import BodyResult, FilmResult
+from pipelines.evaluation.journal import Journal, Key, Version
 from pipelines.evaluation.record import Analyser
 from pipelines.evaluation.run import Plan
+from vfx_finder import __version__
 from vfx_finder.cli import evaluate
 from vfx_finder.domain.finding import Analysis, Finding, Loss, PatientSummary
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
@@ -77,8 +79,8 @@ def test_a_second_call_reads_no_film_again_and_says_the_same(films: Path) -> Non
     assert read.asked == 3
     assert (first.taken_up, second.taken_up) == (0, 3)
     assert second.of_file == first.of_file
-    assert film_scores(second.of_file[films]).recall_lower == 1.0
-    assert film_scores(second.of_file[films]).auc_film is not None
+    assert film_scores(second.of_file[films]).recall_lower.value == 1.0
+    assert film_scores(second.of_file[films]).auc_film.value is not None
 
 
 def test_another_film_other_corners_and_another_version_are_read_again(films: Path) -> None:
@@ -90,6 +92,18 @@ def test_another_film_other_corners_and_another_version_are_read_again(films: Pa
     assert (again(films, read).taken_up, read.asked) == (0, 7)
     after = again(films, read, NEW)
     assert (after.taken_up, after.outdated, read.asked) == (0, 7, 10)
+
+
+def test_films_make_no_folder_of_pictures_and_know_nothing_of_kept_cts(films: Path) -> None:
+    """One folder may keep both: neither is out of date because the other is there."""
+    kept = films.parent.parent / "kept"
+    of_ct = Key("image:a", "sum", NEW)
+    Journal(kept, NEW, ("image",)).keep(of_ct, {}, None)
+    again(films, Reader())
+    assert not (kept / "pictures").exists()
+    assert again(films, Reader()).outdated == 0
+    assert (Journal(kept, NEW, ("image", "mask")).earlier, Journal(kept, NEW, ("film",)).earlier) == (0, 3)
+    assert Journal(kept, OLD, ("image",)).earlier == 1
 
 
 def test_a_film_that_fails_is_listed_by_the_kind_of_its_error_alone(films: Path) -> None:
@@ -125,4 +139,19 @@ def test_the_command_keeps_results_and_numbers_and_takes_them_up(films: Path, mo
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "kept from before" not in first.output
     assert "3 results were kept from before" in second.output
-    assert json.loads((into / "films.json").read_text())["set"]["films"] == 3
+    document = json.loads((into / "films.json").read_text())
+    assert document["sets"]["set"]["films"] == 3
+    (model,) = document["made"]["models"]
+    assert (model["name"], len(model["sha256"])) == ("xray_spine", 64)
+    assert document["made"]["software"] == __version__
+
+
+def test_a_set_without_a_film_that_can_be_read_is_nothing_to_evaluate(films: Path) -> None:
+    for picture in (films.parent / "images").iterdir():
+        picture.unlink()
+    app = typer.Typer()
+    evaluate.register(app)
+    done = CliRunner().invoke(app, [str(films.parent)])
+    assert done.exit_code == 2
+    assert "Nothing here can be evaluated" in done.output
+    assert "0001.png: annotated, but the picture is missing" in done.output

@@ -10,7 +10,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipelines.evaluation.films import film_result, film_scores, film_truths, is_films
+from pipelines.evaluation.film_scores import FilmScores, film_scores
+from pipelines.evaluation.films import film_result, film_truths, is_films
 from vfx_finder.cli import evaluate
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding, Loss, PatientSummary, SagittalPicture
@@ -66,6 +67,11 @@ def answer(*findings: Finding) -> Analysis:
     return Analysis("DX", None, findings, PatientSummary(0, 0, 0, 0.0), (), {"total": 2.0}, picture=picture)
 
 
+def told(scores: FilmScores) -> tuple[float | None, ...]:
+    """Which fractures and films were suspected, and which films spared."""
+    return scores.fractures_suspected.value, scores.films_suspected.value, scores.films_spared.value
+
+
 def test_films_that_are_there_are_read_with_their_corners_and_grades(annotations: Path) -> None:
     assert is_films(annotations)
     (truth,) = film_truths(annotations)
@@ -86,26 +92,30 @@ def test_everything_right_is_scored_so_whichever_way_the_picture_was_held(annota
     (truth,) = film_truths(annotations)
     found = [finding(level, 100 + 45 * n, mirrored=mirrored, suspected=n == 1) for n, level in enumerate(LEVELS)]
     scores = film_scores([film_result(truth, lambda _: answer(*found))])
-    assert scores.recall_lower == 1.0
-    assert scores.level_right == 1.0
-    assert scores.corner_error == pytest.approx(0.0, abs=1e-6)
-    assert scores.ratio_error == pytest.approx(0.0)
-    assert scores.falsely_suspected == 0.0
-    assert scores.auc_vertebra == 1.0
-    assert scores.false_bodies == 0
-    assert (scores.fractures_suspected, scores.films_suspected, scores.films_spared) == (1.0, 1.0, None)
+    assert scores.recall_lower.value == 1.0
+    assert scores.level_right.value == 1.0
+    assert scores.corner_error.value == pytest.approx(0.0, abs=1e-6)
+    assert scores.ratio_error.value == pytest.approx(0.0)
+    assert scores.falsely_suspected.value == 0.0
+    assert scores.auc_vertebra.value == 1.0
+    assert scores.false_bodies.value == 0
+    assert (scores.fractures_suspected.value, scores.films_suspected.value, scores.films_spared.value) == (
+        1.0,
+        1.0,
+        None,
+    )
 
 
 def test_a_missed_a_false_and_a_wrongly_named_body_each_count(annotations: Path) -> None:
     (truth,) = film_truths(annotations)
     found = [finding(Level.T11, 100, suspected=True), finding(Level.L1, 145), finding(Level.L4, 300)]
     scores = film_scores([film_result(truth, lambda _: answer(*found))])
-    assert scores.recall_lower == pytest.approx(2 / 3)
-    assert scores.false_bodies == 1
-    assert scores.level_right == 0.5
-    assert scores.level_within_one == 1.0
-    assert scores.falsely_suspected == 1.0
-    assert scores.fractures_suspected == 0.0
+    assert scores.recall_lower.value == pytest.approx(2 / 3)
+    assert scores.false_bodies.value == 1
+    assert scores.level_right.value == 0.5
+    assert scores.level_within_one.value == 1.0
+    assert scores.falsely_suspected.value == 1.0
+    assert scores.fractures_suspected.value == 0.0
 
 
 def test_a_fracture_on_a_film_that_was_not_read_is_one_that_was_not_suspected(annotations: Path) -> None:
@@ -113,9 +123,9 @@ def test_a_fracture_on_a_film_that_was_not_read_is_one_that_was_not_suspected(an
     (truth,) = film_truths(annotations)
     refused = replace(answer(), unsuitable=Unsuitable(Reason.FILM_OF_CHEST, "a chest"), patient=None)
     scores = film_scores([film_result(truth, lambda _: refused)])
-    assert scores.fractures_suspected == 0.0
-    assert scores.films_suspected is None
-    assert scores.accepted == 0
+    assert scores.fractures_suspected.value == 0.0
+    assert scores.films_suspected.value is None
+    assert (scores.accepted.value, scores.refused) == (0.0, 1)
 
 
 def test_a_film_without_a_fracture_that_is_suspected_is_not_spared(annotations: Path) -> None:
@@ -123,4 +133,8 @@ def test_a_film_without_a_fracture_that_is_suspected_is_not_spared(annotations: 
     sound = replace(truth, grades=dict.fromkeys(truth.grades, 0))
     found = [finding(level, 100 + 45 * n, suspected=n == 0) for n, level in enumerate(LEVELS)]
     scores = film_scores([film_result(sound, lambda _: answer(*found))])
-    assert (scores.fractures_suspected, scores.films_suspected, scores.films_spared) == (None, None, 0.0)
+    assert (scores.fractures_suspected.value, scores.films_suspected.value, scores.films_spared.value) == (
+        None,
+        None,
+        0.0,
+    )

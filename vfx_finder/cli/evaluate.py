@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vfx_finder.cli._films import NUMBERS_FILE, film_analyser, films_in, show_films, write_films
+from vfx_finder.cli._films import FILM_BUNDLES, NUMBERS_FILE, film_analyser, films_in, show_films, write_films
 
 if TYPE_CHECKING:
     from pipelines.evaluation import tables
     from pipelines.evaluation.journal import Version
+    from pipelines.evaluation.origin import Origin
     from pipelines.evaluation.record import Analyser
     from pipelines.evaluation.report import Evaluation
     from pipelines.evaluation.run import Plan, Results, Told
@@ -32,6 +33,9 @@ Into = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that analyse at the same time, one thread each.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")]
 MasksOnly = Annotated[bool, typer.Option("--masks-only", help="Judge masks alone: no network is run.")]
+
+CT_BUNDLES = ("ct_spine",)
+"""The models that read CTs."""
 
 FEW_IMAGES = 12
 """Up to so many images every body is printed; more fill a page, not a terminal."""
@@ -69,11 +73,14 @@ def evaluate(
     if films:
         _evaluate_films(console, films, run.Plan(film_analyser, into, jobs, _film_version()), json_file)
         return
+    from dataclasses import replace
+
     plan = run.Plan(None if masks_only else analyser, into, jobs, _version(networks=not masks_only))
     with _progress(console) as told:
         results = run.run(paths, plan, told)
         told("Summing up", 0, 0)
-        evaluation = report.evaluation(results)
+        origin = _origin(() if masks_only else CT_BUNDLES, plan)
+        evaluation = replace(report.evaluation(results), made=origin)
     _show(console, evaluation, results)
     _write(evaluation, results, into, json_file)
     if into:
@@ -81,6 +88,18 @@ def evaluate(
     if evaluation.synthetic is None and evaluation.real is None and evaluation.masks is None:
         console.print("[red]Nothing here can be evaluated.[/red]")
         raise typer.Exit(2)
+
+
+def _origin(bundles: tuple[str, ...], plan: "Plan") -> "Origin":
+    """What answers, as of today (UTC)."""
+    from datetime import UTC, datetime
+
+    from models import catalogue
+    from pipelines.evaluation.origin import Origin
+    from vfx_finder import __version__
+
+    models = tuple(catalogue.check(bundle) for bundle in bundles)
+    return Origin(__version__, plan.version.code, models, datetime.now(UTC).date().isoformat())
 
 
 def analyser() -> "Analyser":
@@ -100,7 +119,10 @@ def _evaluate_films(console: Console, films: list[Path], plan: "Plan", json_file
     with _progress(console) as told:
         results = run_films(films, plan, told)
     show_films(console, results)
-    write_films(results, (plan.folder / NUMBERS_FILE if plan.folder else None, json_file))
+    write_films(results, _origin(FILM_BUNDLES, plan), (plan.folder / NUMBERS_FILE if plan.folder else None, json_file))
+    if not any(results.of_file.values()):
+        console.print("[red]Nothing here can be evaluated.[/red]")
+        raise typer.Exit(2)
 
 
 def _version(networks: bool) -> "Version":
@@ -112,7 +134,7 @@ def _version(networks: bool) -> "Version":
 
 def _film_version() -> "Version":
     """As `_version`, for films; what holds an answer against the corners counts too, because its result is kept."""
-    return _made_by(("xray_spine",), ("film.py", "evaluation/films.py"))
+    return _made_by(FILM_BUNDLES, ("film.py", "evaluation/films.py"))
 
 
 def _made_by(bundles: tuple[str, ...], sources: tuple[str, ...]) -> "Version":
@@ -184,7 +206,8 @@ def _show(console: Console, evaluation: "Evaluation", results: "Results") -> Non
             if len(table.header) <= MOST_COLUMNS:
                 console.print(_rendered(table))
     for excluded in evaluation.excluded:
-        console.print(f"[dim]not evaluated: {excluded.name}: {excluded.reason}[/dim]", highlight=False, markup=True)
+        words = f"not evaluated: {excluded.name}: {excluded.reason}"
+        console.print(words, style="dim", highlight=False, markup=False)
     if evaluation.synthetic:
         console.print("[yellow]Synthetic images are no clinical evidence.[/yellow]")
 
