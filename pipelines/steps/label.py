@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.steps.chain_evidence import expected_mm, from_kinds, from_rank, from_sight, from_size, from_spacing
 from pipelines.steps.facts import Body, SagittalStack
 from pipelines.steps.false_bodies import log_evidence, relative_area, ways_to_read
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Ints, hypotheses
-from vfx_finder.domain.numbering import CROWDED, MISSING_ABOVE, NO_VERTEBRA, TRANSITIONAL
+from pipelines.steps.wide_gaps import EITHER_SIDE, wide_gaps, with_hidden
+from vfx_finder.domain.numbering import CROWDED, MISSING_ABOVE, NO_VERTEBRA, TRANSITIONAL, WIDE_GAP
 from vfx_finder.domain.numbering import LEVEL_UNCERTAIN as UNCERTAIN
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, LevelEstimate
 
-__all__ = ["CROWDED", "MISSING_ABOVE", "NO_VERTEBRA", "TRANSITIONAL", "UNCERTAIN", "Numbering", "number"]
+__all__ = ["CROWDED", "MISSING_ABOVE", "NO_VERTEBRA", "TRANSITIONAL", "UNCERTAIN", "WIDE_GAP", "Numbering", "number"]
 
 ALTERNATIVE = 0.01
 """Alternatives of this probability and more are told."""
@@ -45,6 +47,7 @@ class Numbering:
 
     "level-uncertain": less than 90 % sure. "transitional-anatomy" (from T11 down): the spine told has not twelve
     thoracic and five lumbar bodies. "missing-vertebra-above": the gap above seems to hide a body that was not found.
+    "wide-gap-above": it is as wide as two, and yet no numbering with a body between fits better.
     "spacing-implausible": much closer to a neighbour than two vertebrae can be, or beside a body that is probably no
     vertebra. "probably-no-vertebra": the chain is
     better explained without this body; its level is the
@@ -58,6 +61,10 @@ class Numbering:
     def left_out(self) -> frozenset[int]:
         """Places in the chain of the bodies that are probably no vertebrae."""
         return frozenset(n for n, flags in enumerate(self.flags) if NO_VERTEBRA in flags)
+
+
+Gap = tuple[int, int]
+"""Two bodies that follow one another, by their places in the chain."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,13 @@ class _Reading:
         every = np.full((len(self.log_weights), count), -1, np.int64)
         every[:, self.kept] = self.tried.levels
         return every
+
+    def skips(self, gap: Gap) -> NDArray[np.bool_]:
+        """Which numberings leave a level free between two bodies that follow one another."""
+        at = np.searchsorted(self.kept, gap[0])
+        if gap != tuple(self.kept[at : at + 2]):
+            return np.zeros(len(self.log_weights), np.bool_)
+        return np.asarray(np.diff(self.tried.places, axis=1)[:, at] > 1)
 
 
 def label(bodies: Sequence[Body], stack: SagittalStack) -> tuple[LevelEstimate, ...]:
@@ -96,12 +110,15 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     readings = _readings(bodies, stack)
     levels = np.concatenate([reading.levels(len(bodies)) for reading in readings])
     chances = _normalised(np.concatenate([reading.log_weights for reading in readings]))
-    shares = _shares(levels, chances)
-    agreement = shares[np.arange(len(bodies)), levels].sum(axis=1)
-    chosen = int(np.argmax(agreement + 1e-6 * chances))
+    chosen, shares = _most_agreed(levels, chances)
+    if wide := _wide(readings, chosen):
+        holes = [np.concatenate([reading.skips(gap) for reading in readings]) for gap in wide]
+        chosen, shares = _most_agreed(levels, with_hidden(chances, holes))
     names = _named(levels[chosen].tolist(), shares)
     estimates = tuple(_estimate(at, row) for at, row in zip(names, shares, strict=True))
-    return Numbering(estimates, _flags(estimates, _chain_remarks(readings, chosen, len(bodies))))
+    remarks = _chain_remarks(readings, chosen, len(bodies))
+    told = tuple(_doubted(one) for one in estimates) if remarks[WIDE_GAP] else estimates
+    return Numbering(told, _flags(told, remarks))
 
 
 def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
@@ -170,6 +187,13 @@ def _shares(levels: Ints, chances: Floats) -> Floats:
     return shares
 
 
+def _most_agreed(levels: Ints, chances: Floats) -> tuple[int, Floats]:
+    """The numbering that agrees best with what is probable of each body, and those probabilities."""
+    shares = _shares(levels, chances)
+    agreement = shares[np.arange(levels.shape[1]), levels].sum(axis=1)
+    return int(np.argmax(agreement + 1e-6 * chances)), shares
+
+
 def _named(levels: Sequence[int], shares: Floats) -> list[int]:
     """The chosen levels; a body that is left out (-1) gets the one it would most probably have that is still free."""
     named = list(levels)
@@ -188,12 +212,14 @@ def _estimate(at: int, shares: Floats) -> LevelEstimate:
     return LevelEstimate(HEAD_TO_FOOT[at], min(1.0, float(shares[at])), others)
 
 
+def _doubted(estimate: LevelEstimate) -> LevelEstimate:
+    """Beside a gap as wide as two, of which nothing says on which side of it the numbers would move."""
+    return replace(estimate, confidence=min(estimate.confidence, EITHER_SIDE))
+
+
 def _chain_remarks(readings: Sequence[_Reading], chosen: int, count: int) -> dict[str, set[int]]:
     """Which bodies, by place in the chain, each remark about the whole chain is made on."""
-    for reading in readings:
-        if chosen < len(reading.log_weights):
-            break
-        chosen -= len(reading.log_weights)
+    reading, chosen = _found(readings, chosen)
     tried, kept = reading.tried, reading.kept
     places, levels = tried.places[chosen], tried.levels[chosen]
     unusual = SPINES[tried.spine[chosen]].transitional
@@ -202,9 +228,28 @@ def _chain_remarks(readings: Sequence[_Reading], chosen: int, count: int) -> dic
     return {
         TRANSITIONAL: set(kept[unusual & (levels >= _T11)].tolist()),
         MISSING_ABOVE: set(kept[1:][np.diff(places) > 1].tolist()),
+        WIDE_GAP: {below for _, below in _wide([reading], chosen)},
         CROWDED: crowded | {near for n in left_out for near in (n - 1, n, n + 1)},
         NO_VERTEBRA: left_out,
     }
+
+
+def _found(readings: Sequence[_Reading], chosen: int) -> tuple[_Reading, int]:
+    """The reading of a numbering, and its place there, from its place in all of them."""
+    for reading in readings:
+        if chosen < len(reading.log_weights):
+            break
+        chosen -= len(reading.log_weights)
+    return reading, chosen
+
+
+def _wide(readings: Sequence[_Reading], chosen: int) -> list[Gap]:
+    """The gaps of a numbering that are as wide as two although nothing is missing in them."""
+    reading, chosen = _found(readings, chosen)
+    kept = reading.kept.tolist()
+    expected = expected_mm(reading.tried)[chosen]
+    gaps = wide_gaps(reading.distances, expected, reading.tried.places[chosen])
+    return [(kept[at], kept[at + 1]) for at in gaps]
 
 
 def _crowded(expected: Floats, distances: Floats) -> set[int]:

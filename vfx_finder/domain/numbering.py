@@ -8,13 +8,14 @@ LEVEL_UNCERTAIN = "level-uncertain"
 TRANSITIONAL = "transitional-anatomy"
 NO_VERTEBRA = "probably-no-vertebra"
 MISSING_ABOVE = "missing-vertebra-above"
+WIDE_GAP = "wide-gap-above"
 CROWDED = "spacing-implausible"
 
 
 def numbering_remarks(vertebrae: Sequence[Vertebra]) -> tuple[str, ...]:
     """Sentences about the numbering of a spine, head to foot; none where it is usual and sure."""
     kept = [vertebra for vertebra in vertebrae if NO_VERTEBRA not in vertebra.flags]
-    said = (_transitional(kept), _unsure(kept), _missing(kept), _left_out(len(vertebrae) - len(kept)))
+    said = (_transitional(kept), _unsure(kept), _missing(kept), _wide(kept), _left_out(len(vertebrae) - len(kept)))
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -48,6 +49,14 @@ def _unsure(vertebrae: Sequence[Vertebra]) -> str:
 def _missing(vertebrae: Sequence[Vertebra]) -> str:
     below = [vertebra.level.level.value for vertebra in vertebrae if MISSING_ABOVE in vertebra.flags]
     return f"A vertebra above {' and above '.join(below)} was not found." if below else ""
+
+
+def _wide(vertebrae: Sequence[Vertebra]) -> str:
+    below = [vertebra.level.level.value for vertebra in vertebrae if WIDE_GAP in vertebra.flags]
+    if not below:
+        return ""
+    gaps = f"The gap above {below[0]} is" if len(below) == 1 else f"The gaps above {' and above '.join(below)} are"
+    return f"{gaps} as wide as two: look for a vertebra there that was not found; the numbers may be off by one."
 
 
 def _left_out(count: int) -> str:
