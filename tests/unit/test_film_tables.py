@@ -67,6 +67,16 @@ def test_a_refused_film_counts_as_missed_and_not_suspected_and_the_table_says_so
     assert "its bodies as missed, the film as not suspected" in table.words
 
 
+def test_a_refused_film_with_a_fracture_costs_the_figure_per_film() -> None:
+    """Left out, it would make the films read look like all of them."""
+    sound = [film(at, broken=False) for at in range(10)]
+    broken = [film(at, broken=True, refused=at < 15) for at in range(10, 20)]
+    scores = film_scores([*sound, *broken])
+    assert scores.auc_film.n == 20
+    assert scores.auc_film.value == pytest.approx(0.5)
+    assert scores.auc_vertebra.value == 1.0
+
+
 def written_set(folder: Path, name: str = "0001.png") -> Path:
     """One film that is there, one annotated whose picture is missing, and one picture nobody annotated."""
     (folder / "images").mkdir(parents=True)
