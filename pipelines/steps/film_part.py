@@ -28,7 +28,8 @@ def part_in_view(levels: Sequence[Level], *, has_sacrum: bool) -> str:
     levels found; what lies between counts as shown.
 
     Whole is what reaches from T4 or above to L5, or to the sacrum, or shows at least half of all three regions; all
-    other films are named after the regions of which they show at least half, or after the one they show most of. Raises `ValueError` without a level.
+    other films are named after the regions of which they show at least half, or after the one they show most of.
+    Raises `ValueError` without a level.
     """
     places = [HEAD_TO_FOOT.index(level) for level in levels]
     first, last = min(places), max(places)
