@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from models.synthesis import demo, film_validation
+from models.synthesis import demo, film_validation, validation
 from pipelines.evaluation.films import film_truths
 from vfx_finder.cli import synth
 from vfx_finder.domain.errors import Unreadable
@@ -47,6 +47,52 @@ def test_into_a_file_no_bar_is_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert said.exit_code == 0
     assert "%" not in said.output
     assert "2 synthetic studies" in said.output
+
+
+def test_who_wants_to_evaluate_learns_that_these_are_not_the_studies_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, app: typer.Typer
+) -> None:
+    """DICOM has no answer key that `evaluate` reads."""
+    monkeypatch.setattr(demo, "write_random_studies", lambda folder, studies, seed, tell: [folder] * studies)
+    said = CliRunner().invoke(app, [str(tmp_path), "--studies", "1"])
+    assert said.output.startswith("1 synthetic study in ")
+    assert "`vfx-finder evaluate` takes what `synth --validation` or `synth --films` writes." in said.output
+
+
+@pytest.mark.parametrize("kind", [(), ("--validation",), ("--films",)])
+def test_fewer_than_no_study_is_refused_with_a_sentence(
+    kind: tuple[str, ...], tmp_path: Path, app: typer.Typer, drawn: list[int]
+) -> None:
+    said = CliRunner().invoke(app, [str(tmp_path / "new"), *kind, "--studies", "-3"])
+    assert said.exit_code == 2
+    assert "studies cannot be written" in said.output
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("kind", "what"), [("--validation", "patients"), ("--films", "films")])
+def test_a_frozen_set_has_no_more_than_it_has(
+    kind: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, app: typer.Typer, drawn: list[int]
+) -> None:
+    monkeypatch.setattr(validation, "write_patient", lambda one, folder: None)
+    said = CliRunner().invoke(app, [str(tmp_path / "new"), kind, "--studies", "401"])
+    assert said.exit_code == 2
+    assert "The frozen set has" in said.output
+    assert what in said.output
+    assert not (tmp_path / "new").exists()
+
+
+def test_patients_and_their_scans_are_counted_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, app: typer.Typer
+) -> None:
+    """The first patients of the frozen set are scanned three times each."""
+
+    def write(one: validation.Patient, folder: Path) -> None:
+        for scan in one.acquisitions:
+            (folder / f"{one.number:04d}-{scan.name}.truth.json").write_text("{}")
+
+    monkeypatch.setattr(validation, "write_patient", write)
+    said = CliRunner().invoke(app, [str(tmp_path), "--validation", "--studies", "2"])
+    assert said.output.startswith("2 synthetic patients, 6 scans in ")
 
 
 def test_frozen_films_are_written_as_evaluate_reads_them(tmp_path: Path, app: typer.Typer, drawn: list[int]) -> None:

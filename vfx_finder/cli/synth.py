@@ -14,10 +14,21 @@ def _progress() -> Progress:
     return Progress(console=watched, disable=not watched.is_terminal)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _no_more_than(there_are: int, wanted: int, what: str) -> None:
+    """A frozen set has an end: whoever asks for more would get others than everyone else."""
+    if wanted > there_are:
+        raise typer.BadParameter(f"The frozen set has {there_are} {what}, and {wanted} were asked for.")
+
+
 def _write_validation_set(folder: Path, patients: int) -> None:
     """Write the first `patients` patients of the frozen set (0: all); those that are there already are kept."""
     from models.synthesis.validation import STUDIES, patient, write_patient
 
+    _no_more_than(STUDIES, patients, "patients")
     folder.mkdir(parents=True, exist_ok=True)
     with _progress() as bar:
         for number in bar.track(range(1, (patients or STUDIES) + 1), description="validation patients"):
@@ -25,17 +36,23 @@ def _write_validation_set(folder: Path, patients: int) -> None:
             names = [folder / f"{number:04d}-{scan.name}.truth.json" for scan in one.acquisitions]
             if not all(name.exists() for name in names):
                 write_patient(one, folder)
-    Console().print(f"{len(list(folder.glob('*.truth.json')))} synthetic studies in {folder}")
+    scans = [file.name for file in folder.glob("*.truth.json")]
+    there = len({name.partition("-")[0] for name in scans})
+    words = f"{_counted(there, 'synthetic patient')}, {_counted(len(scans), 'scan')} in {folder}"
+    Console().print(words, soft_wrap=True)
 
 
 def _write_frozen_films(folder: Path, films: int) -> None:
     """Write the first `films` films of the frozen set (0: all); those that are there already are kept."""
     from models.synthesis.film_validation import FILMS, write_films
 
+    _no_more_than(FILMS, films, "films")
     with _progress() as bar:
         annotations = write_films(bar.track(range(1, (films or FILMS) + 1), description="lateral films"), folder)
     written = len(list((folder / "images").glob("*.png")))
-    Console().print(f"{written} synthetic lateral films in {folder}, corners and grades in {annotations.name}")
+    Console().print(
+        f"{_counted(written, 'synthetic lateral film')} in {folder}, corners and grades in {annotations.name}"
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +79,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write synthetic CT studies as DICOM, each with its answer key, or a frozen set for `vfx-finder evaluate`:
         CTs as NIfTI, or lateral films as PNG. A frozen set that was begun is taken up where it stood."""
+        if studies < 0:
+            raise typer.BadParameter(f"{studies} studies cannot be written: --studies takes 0 or more.")
         if validation and films:
             raise typer.BadParameter("Each frozen set wants a folder of its own: --validation or --films.")
         if validation or films:
@@ -77,4 +96,9 @@ def register(app: typer.Typer) -> None:
                 bar.update(task, completed=share)  # type: ignore[arg-type]
 
             paths = write_random_studies(folder, studies, seed, tell) if studies else write_demo_studies(folder, tell)
-        Console().print(f"{len(paths)} synthetic studies in {folder}")
+        count = "1 synthetic study" if len(paths) == 1 else f"{len(paths)} synthetic studies"
+        Console().print(
+            f"{count} in {folder}, as DICOM for `vfx-finder analyse`; `vfx-finder evaluate` takes what "
+            "`synth --validation` or `synth --films` writes.",
+            soft_wrap=True,
+        )
