@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pipelines.film import FilmModel, analyse_film_study, is_film, is_scout
+from pipelines.steps.bright_gaps import flags_with_bright_gaps
 from pipelines.steps.choose import XRAY_MODALITIES, Choice, NiftiFile, choose
 from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
@@ -215,7 +216,8 @@ def _remarks(
         None if measure is None or body.cut or n in numbering.left_out else Measured(level.level, measure)
         for n, (body, measure, level) in enumerate(zip(bodies, measures, numbering.levels, strict=True))
     ]
-    parts = zip(numbering.flags, (materials(body, stack) for body in bodies), likenesses(chain), strict=True)
+    flags = flags_with_bright_gaps(bodies, numbering, stack)
+    parts = zip(flags, (materials(body, stack) for body in bodies), likenesses(chain), strict=True)
     return [(*number_flags, *made_of, *(kind.value for kind in like)) for number_flags, made_of, like in parts]
 
 

@@ -9,13 +9,21 @@ TRANSITIONAL = "transitional-anatomy"
 NO_VERTEBRA = "probably-no-vertebra"
 MISSING_ABOVE = "missing-vertebra-above"
 WIDE_GAP = "wide-gap-above"
+BRIGHT_GAP = "bright-gap-above"
 CROWDED = "spacing-implausible"
 
 
 def numbering_remarks(vertebrae: Sequence[Vertebra]) -> tuple[str, ...]:
     """Sentences about the numbering of a spine, head to foot; none where it is usual and sure."""
     kept = [vertebra for vertebra in vertebrae if NO_VERTEBRA not in vertebra.flags]
-    said = (_transitional(kept), _unsure(kept), _missing(kept), _wide(kept), _left_out(len(vertebrae) - len(kept)))
+    said = (
+        _transitional(kept),
+        _unsure(kept),
+        _missing(kept),
+        _wide(kept),
+        _bright(kept),
+        _left_out(len(vertebrae) - len(kept)),
+    )
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -57,6 +65,11 @@ def _wide(vertebrae: Sequence[Vertebra]) -> str:
         return ""
     gaps = f"The gap above {below[0]} is" if len(below) == 1 else f"The gaps above {' and above '.join(below)} are"
     return f"{gaps} as wide as two: look for a vertebra there that was not found; the numbers may be off by one."
+
+
+def _bright(vertebrae: Sequence[Vertebra]) -> str:
+    below = [vertebra.level.level.value for vertebra in vertebrae if BRIGHT_GAP in vertebra.flags]
+    return f"Something as dense as cement or metal lies in the gap above {' and above '.join(below)}." if below else ""
 
 
 def _left_out(count: int) -> str:
