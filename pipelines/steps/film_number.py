@@ -20,8 +20,11 @@ _ESTIMATED_LOG_SD = 0.15
 
 
 def number_film(read: Reading, seen: Seen) -> Numbering:
-    """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`."""
-    return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen))
+    """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`.
+
+    A wide gap says less here than on CT: under the shoulders bodies are often missed, or placed half a body off.
+    """
+    return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen), gaps_tell=False)
 
 
 def _body(body: FilmBody, seen: Seen, sacrum: tuple[float, float] | None) -> Body:

@@ -95,13 +95,13 @@ def label(bodies: Sequence[Body], stack: SagittalStack) -> tuple[LevelEstimate, 
     return number(bodies, stack).levels
 
 
-def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
+def number(bodies: Sequence[Body], stack: SagittalStack, *, gaps_tell: bool = True) -> Numbering:
     """Levels and remarks of a chain of bodies that stand from head to foot; an empty chain gives an empty answer.
 
     The numbering told is the one possible spine that agrees best with the probabilities of the single bodies, so
     levels never repeat, and none is left out unless a body was missed; a body that is probably no vertebra takes no
     level from the others. Where more bodies come than any spine has, the upper ones beyond that are called C1 with
-    confidence 0.
+    confidence 0. `gaps_tell`: whether a gap as wide as two is held to hide a body (`wide_gaps`), as was measured on CT.
     """
     if not bodies:
         return Numbering((), ())
@@ -111,12 +111,14 @@ def number(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
     levels = np.concatenate([reading.levels(len(bodies)) for reading in readings])
     chances = _normalised(np.concatenate([reading.log_weights for reading in readings]))
     chosen, shares = _most_agreed(levels, chances)
-    if wide := _wide(readings, chosen):
+    if gaps_tell and (wide := _wide(readings, chosen)):
         holes = [np.concatenate([reading.skips(gap) for reading in readings]) for gap in wide]
         chosen, shares = _most_agreed(levels, with_hidden(chances, holes))
     names = _named(levels[chosen].tolist(), shares)
     estimates = tuple(_estimate(at, row) for at, row in zip(names, shares, strict=True))
     remarks = _chain_remarks(readings, chosen, len(bodies))
+    if not gaps_tell:
+        remarks[WIDE_GAP] = set()
     told = tuple(_doubted(one) for one in estimates) if remarks[WIDE_GAP] else estimates
     return Numbering(told, _flags(told, remarks))
 

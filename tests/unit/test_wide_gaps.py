@@ -49,6 +49,14 @@ def test_a_cemented_body_under_one_that_the_picture_cuts_is_missed_and_told() ->
     assert not any(MISSING_ABOVE in flags for n, flags in enumerate(answer.flags) if n != 1)
 
 
+def test_on_a_film_a_wide_gap_moves_no_number() -> None:
+    """Bodies under the shoulders are missed, or placed half a body off: what was measured on CT does not hold there."""
+    seen: list[Anchor] = [{"rib": 0.7, "cut": n == 0} for n in range(len(CEMENTED_T2_MM))]
+    answer = number(*chain(CEMENTED_T2_MM, seen), gaps_tell=False)
+    assert answer.levels != cemented_t2().levels
+    assert not any(WIDE_GAP in flags or MISSING_ABOVE in flags for flags in answer.flags)
+
+
 def test_where_no_numbering_fits_a_body_in_between_the_gap_is_told_in_words_and_no_level_is_sure() -> None:
     """C4 and C6 lie unseen in cement: each gap makes the other look usual."""
     levels = run(Level.C3, Level.L5)
