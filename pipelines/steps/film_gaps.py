@@ -34,8 +34,8 @@ def places_between(upper: Found, lower: Found) -> Iterator[Sight]:
         return
     for n in range(1, steps):
         t = n / steps
-        row, col = _curve(t, (upper.centre, lower.centre), (far * _down(upper), far * _down(lower)))
-        turn = (1 - t) * _turn(upper) + t * _turn(lower)
+        row, col = _curve(t, (upper.centre, lower.centre), (far * upper.down, far * lower.down))
+        turn = (1 - t) * upper.turn + t * lower.turn
         yield Sight((float(row), float(col)), float(sizes[0] ** (1 - t) * sizes[1] ** t), turn)
 
 
@@ -43,16 +43,6 @@ def _curve(t: float, ends: tuple[Floats, Floats], along: tuple[Floats, Floats]) 
     """A point of the cubic Hermite curve through two ends with these directions."""
     of_ends = (2 * t**3 - 3 * t**2 + 1) * ends[0] + (3 * t**2 - 2 * t**3) * ends[1]
     return np.asarray(of_ends + (t**3 - 2 * t**2 + t) * along[0] + (t**3 - t**2) * along[1])
-
-
-def _down(one: Found) -> Floats:
-    down = (one.points[3:] - one.points[:3]).mean(0)
-    return np.asarray(down / max(float(np.linalg.norm(down)), 1e-6))
-
-
-def _turn(one: Found) -> float:
-    back = (one.points[[2, 5]] - one.points[[0, 3]]).mean(0)
-    return float(np.arctan2(back[0], back[1]))
 
 
 def _is_new(one: Found, chain: Sequence[Found]) -> bool:

@@ -105,6 +105,22 @@ class Found:
         """Mean of the four corners (row, col)."""
         return np.asarray(self.points[[0, 2, 3, 5]].mean(0))
 
+    @property
+    def down(self) -> Floats:
+        """Unit vector (row, col) from the upper to the lower end-plate."""
+        return _unit_down(self.points)
+
+    @property
+    def turn(self) -> float:
+        """How far (radian) the body is turned, positive where its back lies lower than its front."""
+        back = self.points[[2, 5]].mean(0) - self.points[[0, 3]].mean(0)
+        return float(np.arctan2(back[0], back[1]))
+
+
+def _unit_down(points: Floats) -> Floats:
+    down = (points[3:] - points[:3]).mean(0)
+    return np.asarray(down / max(float(np.linalg.norm(down)), 1e-6))
+
 
 def size_of(points: Floats) -> float:
     """The size of a body by its six points: half its mean height, half its depth as height."""
@@ -153,10 +169,8 @@ def _beside(found: Sequence[Found]) -> Iterator[Sight]:
     for one in found:
         if one.here < _SURE:
             continue
-        down = (one.points[3:] - one.points[:3]).mean(0)
-        down = down / max(float(np.linalg.norm(down)), 1e-6)
         for way in (-1, 1):
-            at = one.centre + way * _SPACING * size_of(one.points) * down
+            at = one.centre + way * _SPACING * size_of(one.points) * one.down
             if all(np.linalg.norm(other.centre - at) > _SAME * other.sight.size for other in found):
                 yield Sight((float(at[0]), float(at[1])), one.sight.size, one.sight.turn)
 
@@ -203,12 +217,11 @@ def look(picture: FloatArray, sights: Sequence[Sight], network: LookNetwork) -> 
 
 def recentred(one: Found) -> Sight:
     """Where to look next: at the body that was seen, half way to its own size."""
-    back = one.points[[2, 5]].mean(0) - one.points[[0, 3]].mean(0)
     shift = one.centre - np.array(one.sight.centre)
     far = float(np.linalg.norm(shift)) / (_LARGEST_STEP * one.sight.size)
     centre = np.array(one.sight.centre) + shift / max(1.0, far)
     grown = float(np.clip(np.sqrt(size_of(one.points) / one.sight.size), 0.85, 1.18))
-    turned = float(np.arctan2(back[0], back[1])) - one.sight.turn
+    turned = one.turn - one.sight.turn
     turned = float(np.clip((turned + np.pi) % (2 * np.pi) - np.pi, -0.25, 0.25))
     return Sight((float(centre[0]), float(centre[1])), one.sight.size * grown, one.sight.turn + turned)
 
@@ -241,8 +254,7 @@ def _aside(sight: Sight) -> Iterator[Sight]:
 
 def _together(seen: Sequence[Found]) -> Found:
     points = np.mean([each.points for each in seen], axis=0)
-    down = (points[3:] - points[:3]).mean(0)
-    apart = np.array([each.points for each in seen]) @ (down / max(float(np.linalg.norm(down)), 1e-6))
-    variance = np.mean([each.variance for each in seen], axis=0) + apart.var(0)
+    along = np.array([each.points for each in seen]) @ _unit_down(points)
+    variance = np.mean([each.variance for each in seen], axis=0) + along.var(0)
     here, broken = (float(np.mean(told)) for told in zip(*((each.here, each.broken) for each in seen), strict=True))
     return Found(seen[0].sight, points, variance, here, broken, seen[0].own)
