@@ -25,7 +25,7 @@ from vfx_finder.domain.finding import (
     PatientSummary,
     millimetres,
 )
-from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
+from vfx_finder.domain.operating_point import operating_point_of
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -158,15 +158,8 @@ def _analysis(document: Document) -> Analysis:
         bone_density=bone_density_of(document.get("bone_density")),
         models=tuple(ModelVersion(**row) for row in document["models"]),
         seconds=dict(document["seconds"]),
-        operating_point=_read_operating_point(document.get("operating_point")),
+        operating_point=operating_point_of(document.get("operating_point"), document["modality"]),
     )
-
-
-def _read_operating_point(row: Document | None) -> OperatingPoint:
-    """The point as written; documents from before it was written were made at "balanced"."""
-    if row is None:
-        return BALANCED
-    return OperatingPoint(**row | {"measured": Measured(**row["measured"]) if row["measured"] else None})
 
 
 def _read_finding(row: Document) -> Finding:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from pipelines.analysis_json import from_document, to_document
 from tests.support import intake as given
 from tests.support import spines
 from tests.support.reviews import confirmed
@@ -138,6 +139,16 @@ def test_what_decides_on_films_is_told_apart_from_what_decides_on_ct() -> None:
     told = queries.operating_point(on_films=True)
     assert told == on_films
     assert "sensitivity 60.0%, specificity 90.0% per study (400 synthetic films" in told.words
+
+
+def test_a_film_analysed_before_films_had_their_own_point_shows_no_figure_of_the_ct_model() -> None:
+    worth = Measured(BALANCED.threshold, 0.957, 0.785, 458, "synthetic scans")
+    film = replace(spines.film({Level.T12: (FILM_SUSPECTED,)}), operating_point=BALANCED.with_measured(worth))
+    case = settled()
+    analysis.record(case.pk, 1, film, given.later(70))
+    assert queries.operating_point(on_films=True) == ON_FILMS
+    assert analysis_of(analysis_document(film), b"").operating_point == ON_FILMS
+    assert from_document(to_document(film)).operating_point == ON_FILMS
 
 
 def test_a_record_from_before_there_was_a_choice_reads_as_balanced() -> None:

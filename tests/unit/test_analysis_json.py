@@ -13,7 +13,7 @@ from pipelines.analysis_json import from_document, to_document, write_json
 from vfx_finder.domain.bone_density import BoneDensity, Contrast, Exposure, PassedOver, Trabecular, WhyNot
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
-from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, Measured
+from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, OPERATING_POINTS, Measured
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -127,7 +127,8 @@ def test_what_was_not_measured_is_null_and_never_left_out() -> None:
 
 def test_a_film_has_no_number_that_is_made_of_grades() -> None:
     """Grade 0 would say that nothing is broken; nothing on a film is graded."""
-    film = replace(from_document(json.loads(EXAMPLE)), modality="DX", patient=PatientSummary(0, 0, 0, 0.4))
+    patient, example = PatientSummary(0, 0, 0, 0.4), from_document(json.loads(EXAMPLE))
+    film = replace(example, modality="DX", patient=patient, operating_point=ON_FILMS)
     told = to_document(film)["patient"]
     assert [told[name] for name in ("max_grade", "fracture_count", "spinal_deformity_index")] == [None, None, None]
     assert from_document(to_document(film)) == film

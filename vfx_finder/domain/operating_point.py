@@ -1,6 +1,10 @@
 """Operating points: the probability from which a vertebra reaches the radiologist's worklist, chosen by setting."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+from vfx_finder.domain.study import FILMS
 
 SHOWN_WHATEVER_IT_RESEMBLES = 2
 """From this measured grade on, likeness to a mimic lowers a vertebra's probability but never takes it off the
@@ -73,3 +77,17 @@ ON_FILMS = OperatingPoint("films (research)", 0.5)
 films have no grades, and their model is an experiment."""
 
 OPERATING_POINTS: dict[str, OperatingPoint] = {point.name: point for point in (SCREENING, BALANCED, SPECIFIC)}
+
+
+def operating_point_of(row: Mapping[str, Any] | None, modality: str) -> OperatingPoint:
+    """The point that a kept result was made at, from its document; results from before there was one are of "balanced".
+
+    Before films had a point of their own their results carried CT's, whose figures say nothing of films: those are read
+    as `ON_FILMS`, not measured.
+    """
+    point = OperatingPoint(**{**row, "measured": _measured(row["measured"])}) if row else BALANCED
+    return ON_FILMS if modality in FILMS and point.name != ON_FILMS.name else point
+
+
+def _measured(row: Mapping[str, Any] | None) -> Measured | None:
+    return Measured(**row) if row else None

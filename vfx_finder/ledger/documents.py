@@ -5,7 +5,7 @@ from typing import Any
 
 from vfx_finder.domain.bone_density import bone_density_of
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary, SagittalPicture
-from vfx_finder.domain.operating_point import BALANCED, Measured, OperatingPoint
+from vfx_finder.domain.operating_point import operating_point_of
 from vfx_finder.domain.review import Decision, RejectReason, Review, VertebraDecision
 from vfx_finder.domain.spine import Drawing, Heights, Level, LevelEstimate, Point, Vertebra
 from vfx_finder.domain.study import Reason, SeriesVerdict, Unsuitable
@@ -35,17 +35,9 @@ def analysis_of(document: Document, png: bytes | None, reformat: bytes | None = 
         series=tuple(_verdict(verdict) for verdict in document["series"]),
         picture=SagittalPicture(png=bytes(png), **picture) if picture and png is not None else None,
         bone_density=bone_density_of(document.get("bone_density")),
-        operating_point=operating_point_of(document),
+        operating_point=operating_point_of(document.get("operating_point"), document["modality"]),
         reformat=None if reformat is None else bytes(reformat),
     )
-
-
-def operating_point_of(document: Document) -> OperatingPoint:
-    """The operating point of an analysis; documents from before there was a choice are of "balanced"."""
-    row = document.get("operating_point")
-    if row is None:
-        return BALANCED
-    return OperatingPoint(**(row | {"measured": Measured(**row["measured"]) if row["measured"] else None}))
 
 
 def review_document(review: Review) -> Document:

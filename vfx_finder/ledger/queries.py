@@ -9,11 +9,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from vfx_finder.domain.finding import Analysis
 from vfx_finder.domain.flow import CASE_OWNER, CaseState, ReferralState
-from vfx_finder.domain.operating_point import OperatingPoint
+from vfx_finder.domain.operating_point import OperatingPoint, operating_point_of
 from vfx_finder.domain.referral import Tier, days_left, due_date, sort_key
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import FILMS
-from vfx_finder.ledger.documents import Document, analysis_of, level_of, operating_point_of
+from vfx_finder.ledger.documents import Document, analysis_of, level_of
 from vfx_finder.ledger.hospital import age_now
 from vfx_finder.ledger.identities import of_patient
 from vfx_finder.ledger.models import (
@@ -257,9 +257,9 @@ def operating_point(*, on_films: bool = False) -> OperatingPoint | None:
     """The operating point of the newest analysis of a CT, or of a film, whatever is set now; None before the first."""
     films = Q(document__modality__in=sorted(FILMS))
     of_kind = AnalysisRecord.objects.filter(films if on_films else ~films)
-    newest = of_kind.order_by("-created_at", "-pk").values_list("document__operating_point", flat=True)
+    newest = of_kind.order_by("-created_at", "-pk").values_list("document__operating_point", "document__modality")
     found = list(newest[:1])
-    return operating_point_of({"operating_point": found[0]}) if found else None
+    return operating_point_of(*found[0]) if found else None
 
 
 @dataclass(frozen=True)
