@@ -1,4 +1,4 @@
-"""The four charts of the page as plain numbers for one SVG template: ROC, reliability, sensitivity by grade and level.
+"""The charts of a page as plain numbers for one SVG template: ROC, reliability, and shares side by side.
 
 Units are those of the SVG's view box. Everything drawn stands in a table of the page as well.
 """
@@ -6,9 +6,9 @@ Units are those of the SVG's view box. Everything drawn stands in a table of the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.evaluation.calls import CallScore, Curves, PointScore
+from pipelines.evaluation.calls import CallScore, PointScore
 from pipelines.evaluation.report import ImageScores
-from pipelines.evaluation.statistics import Estimate
+from pipelines.evaluation.statistics import Bin, Estimate
 from pipelines.evaluation.tables import number
 from pipelines.evaluation.targets import HEADLINE_POINT
 
@@ -16,6 +16,10 @@ LEFT, TOP, SIDE, FOOT = 44.0, 14.0, 220.0, 40.0
 """The plot is a square of `SIDE` with room for words left of it and below."""
 
 WIDE = 440.0
+LIST = (0.55, 0.4)
+LIST_STEP = 16.0
+"""Where the names of dots on an ROC curve begin, in shares of the plot: below the diagonal, where no curve is."""
+
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 Point = tuple[float, float]
@@ -53,6 +57,16 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A named point on an ROC curve: `at` is (1 - specificity, sensitivity), `words` say more, `kind` is its style."""
+
+    name: str
+    at: Point
+    words: str
+    kind: str = "point"
+
+
+@dataclass(frozen=True)
 class Chart:
     """One chart: `curve` is a list of SVG points, empty for none."""
 
@@ -65,48 +79,60 @@ class Chart:
     labels: tuple[Word, ...]
     curve: str = ""
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is drawn smaller than it is on a narrow screen, so that its letters need to be larger."""
+        return self.width > WIDE
+
 
 def charts(scores: ImageScores) -> tuple[Chart, ...]:
     """The charts that these scores allow; none where no grade is known or only one kind of vertebra is there."""
     if scores.calls is None or scores.curves is None:
         return ()
-    levels = scores.splits.get("level", {})
-    drawn = (_roc(scores.calls, scores.curves), _reliability(scores.curves), _by_grade(scores.calls), _by_level(levels))
+    graded = sum(sum(row) for row in scores.calls.table)
+    words = "Sensitivity against 1 - specificity of graded vertebrae; the dots are the operating points."
+    drawn = (
+        roc_chart(f"ROC, grade 2 and above, T4 to L4 (n {graded})", words, scores.curves.roc, _marks(scores.calls)),
+        reliability_chart("Reliability of the probability, T4 to L4", scores.curves.reliability),
+        _by_grade(scores.calls),
+        _by_level(scores.splits.get("level", {})),
+    )
     return tuple(chart for chart in drawn if chart)
 
 
-def _roc(calls: CallScore, curves: Curves) -> Chart | None:
-    if not curves.roc:
+def roc_chart(title: str, words: str, curve: Sequence[Point], marks: Sequence[Mark]) -> Chart | None:
+    """The curve with named points, each joined to its name; None without a curve."""
+    if not curve:
         return None
-    graded = sum(sum(row) for row in calls.table)
-    dots = [
-        Dot(*_at((1 - point.specificity.value, point.sensitivity.value)), f"{point.name}: {_pair(point)}", point.name)
-        for point in calls.points
-        if point.specificity.value is not None and point.sensitivity.value is not None
-    ]
-    words = [Word(dot.x + 8, dot.y + 4 + 13 * at, calls.points[at].name, "start") for at, dot in enumerate(dots)]
+    # the highest first: so the lines to the names do not cross
+    placed = sorted(marks, key=lambda mark: (-mark.at[1], -mark.at[0]))
+    dots = [Dot(*_at(mark.at), f"{mark.name}: {mark.words}", mark.kind) for mark in placed]
+    left, top = _at(LIST)
+    names = [Word(left, top + LIST_STEP * at, mark.name, "start") for at, mark in enumerate(placed)]
+    leaders = [Line(dot.x, dot.y, left - 4, name.y - 4, "leader") for dot, name in zip(dots, names, strict=True)]
     return Chart(
-        title=f"ROC, grade 2 and above, T4 to L4 (n {graded})",
-        words="Sensitivity against 1 - specificity of graded vertebrae; the dots are the operating points.",
+        title=title,
+        words=words,
         width=LEFT + SIDE + 60,
         height=TOP + SIDE + FOOT,
-        lines=(*_grid(SIDE), _diagonal()),
+        lines=(*_grid(SIDE), _diagonal(), *leaders),
         dots=tuple(dots),
-        labels=(*_ticks(), *_axes("1 - specificity", SIDE), *words),
-        curve=_points(curves.roc),
+        labels=(*_ticks(), *_axes("1 - specificity", SIDE), *names),
+        curve=_points(curve),
     )
 
 
-def _reliability(curves: Curves) -> Chart | None:
-    if not curves.reliability:
+def reliability_chart(title: str, bins: Sequence[Bin]) -> Chart | None:
+    """What was said against what came true; None without bins."""
+    if not bins:
         return None
     dots = [
         Dot(*_at((one.predicted, one.happened)), f"said {one.predicted:.2f}, true {one.happened:.2f}, n {one.n}")
-        for one in curves.reliability
+        for one in bins
     ]
-    words = [Word(dot.x + 7, dot.y - 5, str(one.n), "start") for dot, one in zip(dots, curves.reliability, strict=True)]
+    words = [Word(dot.x + 7, dot.y - 5, str(one.n), "start") for dot, one in zip(dots, bins, strict=True)]
     return Chart(
-        title=f"Reliability of the probability, T4 to L4 (n {sum(one.n for one in curves.reliability)})",
+        title=f"{title} (n {sum(one.n for one in bins)})",
         words="On the diagonal a probability means what it says. The number at each dot is its n.",
         width=LEFT + SIDE + 60,
         height=TOP + SIDE + FOOT,
@@ -117,21 +143,8 @@ def _reliability(curves: Curves) -> Chart | None:
     )
 
 
-def _by_grade(calls: CallScore) -> Chart | None:
-    point = _headline(calls)
-    shares = {f"grade {grade}": share for grade, share in enumerate(point.by_grade)} if point else {}
-    title = f"Share flagged of each true grade, {HEADLINE_POINT}, T4 to L4"
-    return _shares(title, "Lines are 95 % intervals. Grades 2 and 3 should be flagged, 0 and 1 not.", shares, SIDE)
-
-
-def _by_level(levels: Mapping[str, CallScore]) -> Chart | None:
-    found = {level: point.sensitivity for level, score in levels.items() if (point := _headline(score))}
-    title = f"Sensitivity for grade 2 and above by level, {HEADLINE_POINT}"
-    return _shares(title, "Of graded vertebrae; lines are 95 % intervals. Under each level its n.", found, WIDE)
-
-
-def _shares(title: str, words: str, shares: Mapping[str, Estimate], width: float) -> Chart | None:
-    """Shares side by side, each with its interval and n."""
+def shares_chart(title: str, words: str, shares: Mapping[str, Estimate], width: float) -> Chart | None:
+    """Shares side by side, each with its interval and n; None where none is known."""
     known = {name: share for name, share in shares.items() if share.value is not None}
     if not known:
         return None
@@ -151,6 +164,27 @@ def _shares(title: str, words: str, shares: Mapping[str, Estimate], width: float
             *(Word(x, TOP + SIDE + 29, str(share.n)) for x, (_, share) in placed),
         ),
     )
+
+
+def _marks(calls: CallScore) -> list[Mark]:
+    return [
+        Mark(point.name, (1 - specificity, sensitivity), _pair(point), point.name)
+        for point in calls.points
+        if (specificity := point.specificity.value) is not None and (sensitivity := point.sensitivity.value) is not None
+    ]
+
+
+def _by_grade(calls: CallScore) -> Chart | None:
+    point = _headline(calls)
+    shares = {f"grade {grade}": share for grade, share in enumerate(point.by_grade)} if point else {}
+    title = f"Share flagged of each true grade, {HEADLINE_POINT}, T4 to L4"
+    return shares_chart(title, "Lines are 95 % intervals. Grades 2 and 3 should be flagged, 0 and 1 not.", shares, SIDE)
+
+
+def _by_level(levels: Mapping[str, CallScore]) -> Chart | None:
+    found = {level: point.sensitivity for level, score in levels.items() if (point := _headline(score))}
+    title = f"Sensitivity for grade 2 and above by level, {HEADLINE_POINT}"
+    return shares_chart(title, "Of graded vertebrae; lines are 95 % intervals. Under each level its n.", found, WIDE)
 
 
 def _headline(calls: CallScore) -> PointScore | None:

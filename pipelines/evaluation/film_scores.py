@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.evaluation.films import LOWER, UPPER, BodyResult, FilmResult
-from pipelines.evaluation.statistics import Estimate, auc_by_subject, mean_by_subject, share_by_subject
+from pipelines.evaluation.statistics import (
+    Estimate,
+    auc_by_subject,
+    calibration_by_subject,
+    mean_by_subject,
+    share_by_subject,
+)
 from vfx_finder.domain.genant import LEVELS_WITH_GRADE
 from vfx_finder.domain.spine import HEAD_TO_FOOT
 
@@ -42,12 +48,13 @@ class FilmScores:
     fractures_suspected: Estimate
     films_suspected: Estimate
     films_spared: Estimate
+    calibration_error: Estimate
     seconds: Estimate
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One true body, and the number of its film."""
+class FilmRow:
+    """One true body of T1 to L5, and the number of its film."""
 
     film: str
     body: BodyResult
@@ -58,78 +65,102 @@ class _Row:
         called = self.body.called or self.body.level
         return abs(HEAD_TO_FOOT.index(called) - HEAD_TO_FOOT.index(self.body.level))
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was found and given a probability of grade 2 or 3."""
+        return self.body.called is not None and self.body.probability is not None
 
-def film_scores(results: Sequence[FilmResult]) -> FilmScores:
-    """The scores of these films."""
-    rows = [
-        _Row(str(at), body)
+
+def film_rows(results: Sequence[FilmResult]) -> list[FilmRow]:
+    """Every true body of T1 to L5 on these films."""
+    return [
+        FilmRow(str(at), body)
         for at, result in enumerate(results)
         for body in result.bodies
         if body.level in (*UPPER, *LOWER)
     ]
+
+
+def film_scores(results: Sequence[FilmResult]) -> FilmScores:
+    """The scores of these films."""
+    rows = film_rows(results)
     found = [row for row in rows if row.body.called is not None]
-    sound = [row for row in found if row.body.suspected is not None and not _has_grade2(row.body)]
-    broken = [row for row in rows if _is_broken(row.body)]
+    sound = [row for row in found if row.body.suspected is not None and not has_grade2(row.body)]
+    broken = [row for row in rows if is_broken(row.body)]
+    judged = judged_rows(rows)
     every = [(str(at), result) for at, result in enumerate(results)]
     graded = [(film, result) for film, result in every if any(body.grade is not None for body in result.bodies)]
     read = [(film, result) for film, result in graded if not result.unsuitable]
-    ratios = [(row.film, row.body.ratio) for row in found if row.body.ratio]
+    ratios = [row.body.ratio for row in found if row.body.ratio]
     return FilmScores(
         films=len(results),
         refused=sum(bool(result.unsuitable) for result in results),
-        accepted=_share([(film, not result.unsuitable) for film, result in every]),
-        recall_lower=_share([(row.film, row.body.found) for row in rows if row.body.level in LOWER]),
-        recall_upper=_share([(row.film, row.body.found) for row in rows if row.body.level in UPPER]),
-        false_bodies=_mean([(film, result.false_bodies) for film, result in every]),
-        level_right=_share([(row.film, row.levels_off == 0) for row in found]),
-        level_within_one=_share([(row.film, row.levels_off <= 1) for row in found]),
-        corner_error=_mean([(row.film, error) for row in found if (error := row.body.corner_error) is not None]),
-        ratio_error=_mean([(film, abs(ratio[0] - ratio[1])) for film, ratio in ratios]),
-        ratio_spread=float(np.std([ratio[1] for _, ratio in ratios])) if ratios else None,
-        falsely_suspected=_share([(row.film, bool(row.body.suspected)) for row in sound]),
-        auc_vertebra=_auc(
-            [
-                (row.film, score, _has_grade2(row.body))
-                for row in found
-                if row.body.grade is not None and (score := row.body.probability) is not None
-            ]
+        accepted=share_of([(film, not result.unsuitable) for film, result in every]),
+        recall_lower=share_of([(row.film, row.body.found) for row in rows if row.body.level in LOWER]),
+        recall_upper=share_of([(row.film, row.body.found) for row in rows if row.body.level in UPPER]),
+        false_bodies=mean_of([(film, result.false_bodies) for film, result in every]),
+        level_right=share_of([(row.film, row.levels_off == 0) for row in found]),
+        level_within_one=share_of([(row.film, row.levels_off <= 1) for row in found]),
+        corner_error=mean_of([(row.film, error) for row in found if (error := row.body.corner_error) is not None]),
+        ratio_error=mean_of([(row.film, error) for row in found if (error := row.body.ratio_error) is not None]),
+        ratio_spread=float(np.std([true for _, true in ratios])) if ratios else None,
+        falsely_suspected=share_of([(row.film, bool(row.body.suspected)) for row in sound]),
+        auc_vertebra=_auc(judged),
+        auc_film=_auc([(film, *film_judged(result)) for film, result in graded]),
+        fractures_suspected=share_of([(row.film, bool(row.body.suspected)) for row in broken]),
+        films_suspected=share_of([(film, is_called(result)) for film, result in read if _shows_one(result)]),
+        films_spared=share_of([(film, not is_called(result)) for film, result in read if not _shows_one(result)]),
+        calibration_error=calibration_by_subject(
+            np.array([probability for _, probability, _ in judged], float),
+            np.array([broken for *_, broken in judged], bool),
+            [film for film, *_ in judged],
         ),
-        auc_film=_auc(
-            [(film, _most_suspected(result), any(map(_has_grade2, result.bodies))) for film, result in graded]
-        ),
-        fractures_suspected=_share([(row.film, bool(row.body.suspected)) for row in broken]),
-        films_suspected=_share([(film, _is_called(result)) for film, result in read if _shows_one(result)]),
-        films_spared=_share([(film, not _is_called(result)) for film, result in read if not _shows_one(result)]),
-        seconds=_mean([(film, result.seconds) for film, result in every]),
+        seconds=mean_of([(film, result.seconds) for film, result in every]),
     )
 
 
-def _has_grade2(body: BodyResult) -> bool:
+def has_grade2(body: BodyResult) -> bool:
+    """Whether a body is truly of grade 2 or 3."""
     return (body.grade or 0) >= POSITIVE_GRADE
 
 
-def _is_broken(body: BodyResult) -> bool:
-    return _has_grade2(body) and body.level in LEVELS_WITH_GRADE
+def is_broken(body: BodyResult) -> bool:
+    """Whether it is so from T4 to L5, where films are read for fracture."""
+    return has_grade2(body) and body.level in LEVELS_WITH_GRADE
 
 
-def _shows_one(result: FilmResult) -> bool:
-    return any(map(_is_broken, result.bodies))
-
-
-def _is_called(result: FilmResult) -> bool:
+def is_called(result: FilmResult) -> bool:
+    """Whether any true body of the film was suspected."""
     return any(body.suspected for body in result.bodies)
 
 
-def _most_suspected(result: FilmResult) -> float:
-    return max((body.probability for body in result.bodies if body.probability is not None), default=0.0)
+def judged_rows(rows: Sequence[FilmRow]) -> list[tuple[str, float, bool]]:
+    """Film, probability and truth (grade 2 or 3) of the bodies found that were judged and whose grade is known."""
+    return [
+        (row.film, row.body.probability or 0.0, has_grade2(row.body))
+        for row in rows
+        if row.body.grade is not None and row.is_judged
+    ]
 
 
-def _share(told: Sequence[tuple[str, bool]]) -> Estimate:
+def film_judged(result: FilmResult) -> tuple[float, bool]:
+    """The probability of the most suspected body of a film (0 for a refused one), and whether it shows grade 2 or 3."""
+    most = max((body.probability for body in result.bodies if body.probability is not None), default=0.0)
+    return most, any(map(has_grade2, result.bodies))
+
+
+def _shows_one(result: FilmResult) -> bool:
+    return any(map(is_broken, result.bodies))
+
+
+def share_of(told: Sequence[tuple[str, bool]]) -> Estimate:
+    """The share of those that are so, with the film of each."""
     hits = np.array([hit for _, hit in told], bool)
     return share_by_subject(hits, np.ones(len(told), bool), [film for film, _ in told])
 
 
-def _mean(told: Sequence[tuple[str, float]]) -> Estimate:
+def mean_of(told: Sequence[tuple[str, float]]) -> Estimate:
+    """The mean of these values, with the film of each."""
     return mean_by_subject(np.array([value for _, value in told], float), [film for film, _ in told])
 
 

@@ -1,14 +1,17 @@
-"""What was measured on a set of films as one table, and as JSON, with what was aimed for and whether it was reached."""
+"""What was measured on a set of films as tables, and as JSON, with what was aimed for and whether it was reached."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pipelines.evaluation.cases import Excluded
+from pipelines.evaluation.film_parts import PartScore, by_level, by_part, film_curves
 from pipelines.evaluation.film_run import FilmResults
 from pipelines.evaluation.film_scores import FilmScores, film_scores
+from pipelines.evaluation.films import FilmResult
 from pipelines.evaluation.origin import Origin
 from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
-from pipelines.evaluation.tables import NONE, Row, Table, counted, valued
+from pipelines.evaluation.tables import NONE, Row, Table, counted, reliability_table, strata, valued, written
 from pipelines.evaluation.targets import DECIMALS, Target
 
 SCHEMA = "vfx-finder/films/1"
@@ -36,6 +39,7 @@ WITHOUT_TARGET = (
     ("grade 2 and above in view, T4 to L5, suspected", "fractures_suspected", BODY),
     ("films read with such, suspected", "films_suspected", FILM),
     ("films read without, not suspected", "films_spared", FILM),
+    ("calibration error (ECE) of the probability", "calibration_error", BODY),
 )
 """What is told of a set of films: its words, the figure, what its n counts, and its aim."""
 
@@ -60,8 +64,67 @@ def film_table(name: str, scores: FilmScores) -> Table:
 
 
 def film_tables(results: FilmResults) -> tuple[Table, ...]:
-    """One table for each annotations file."""
-    return tuple(film_table(name, scores) for name, scores in _scores(results))
+    """The tables of each annotations file, by its name where there are several: all its films, then split up."""
+    several = len(results.of_file) > 1
+    return tuple(
+        table
+        for file, read in results.of_file.items()
+        for table in set_tables(results.names[file], read, f"{results.names[file]}: " if several else "")
+    )
+
+
+def set_tables(name: str, read: Sequence[FilmResult], of: str = "") -> tuple[Table, ...]:
+    """The figures of one set of films, then split up by part and level; `of` begins the titles of these."""
+    bins = film_curves(read).reliability
+    return (
+        film_table(name, film_scores(read)),
+        _part_table(f"{of}By part of the spine", "part", by_part(read)),
+        _part_table(f"{of}By level", "level", by_level(read)),
+        *((strata(reliability_table(f"{of}Reliability of the probability", bins)),) if bins else ()),
+    )
+
+
+def left_out_table(excluded: Sequence[Excluded]) -> Table:
+    """Every film that was refused or not evaluated, with why."""
+    rows = tuple((one.name, one.reason) for one in excluded)
+    words = "Each film that was refused, and each picture or annotation left out, with its reason."
+    return Table("Refused or not evaluated", words, ("what", "why"), rows)
+
+
+def _part_table(title: str, of: str, parts: Mapping[str, PartScore]) -> Table:
+    header = (
+        of,
+        "found",
+        "level right",
+        "within one",
+        "corner error",
+        "Ha/Hp error",
+        "falsely suspected",
+        "fractures suspected",
+    )
+    rows = tuple(
+        (
+            part,
+            *(
+                written(one)
+                for one in (
+                    score.found,
+                    score.level_right,
+                    score.level_within_one,
+                    score.corner_error,
+                    score.ratio_error,
+                    score.falsely_suspected,
+                    score.fractures_suspected,
+                )
+            ),
+        )
+        for part, score in parts.items()
+    )
+    words = (
+        "Found is of all in view (n); level, corners and Ha/Hp of the bodies found, false suspicion of the sound ones "
+        "judged, fractures of those of grade 2 and above in view from T4 to L5. Errors are means; intervals are 95 %."
+    )
+    return Table(title, words, header, rows, is_strata=True)
 
 
 def to_json(results: FilmResults, made: Origin) -> dict[str, Any]:
@@ -71,15 +134,21 @@ def to_json(results: FilmResults, made: Origin) -> dict[str, Any]:
         "research_software": True,
         "notice": NOTICE,
         "made": asdict(made),
-        "sets": {name: asdict(scores) | {"targets": _verdicts(scores)} for name, scores in _scores(results)},
+        "sets": {results.names[file]: _set(read) for file, read in results.of_file.items()},
         "excluded": [asdict(one) for one in results.excluded],
         "taken_up": results.taken_up,
         "outdated": results.outdated,
     }
 
 
-def _scores(results: FilmResults) -> list[tuple[str, FilmScores]]:
-    return [(results.names[file], film_scores(read)) for file, read in results.of_file.items()]
+def _set(read: Sequence[FilmResult]) -> dict[str, Any]:
+    scores = film_scores(read)
+    return asdict(scores) | {
+        "targets": _verdicts(scores),
+        "by_part": {part: asdict(score) for part, score in by_part(read).items()},
+        "by_level": {level: asdict(score) for level, score in by_level(read).items()},
+        "curves": asdict(film_curves(read)),
+    }
 
 
 def _targets(scores: FilmScores) -> list[tuple[Target, Counted]]:

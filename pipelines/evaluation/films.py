@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from pipelines.steps.film_way import Way
+from pipelines.evaluation.film_picture import FilmPicture, Held, film_picture, height_lines, how_held
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding
 from vfx_finder.domain.numbering import NO_VERTEBRA
-from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
+from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, Point
 
 Floats = NDArray[np.float64]
 FilmAnalyser = Callable[[Sequence[Path]], Analysis]
@@ -42,7 +41,8 @@ class FilmTruth:
 @dataclass(frozen=True)
 class BodyResult:
     """One true body: `found`, and if so the level it was given, mean corner error over its height, Ha/Hp measured and
-    true, and whether it was suspected; None where that is not known."""
+    true, and whether it was suspected; None where that is not known. `true_outline`: its corners in turn, `outline`:
+    what was drawn of it, in pixels (column, row) of the picture of the film; empty where there is none."""
 
     film: str
     level: Level
@@ -53,18 +53,38 @@ class BodyResult:
     suspected: bool | None = None
     probability: float | None = None
     grade: int | None = None
+    true_outline: tuple[Point, ...] = ()
+    outline: tuple[Point, ...] = ()
+
+    @property
+    def ratio_error(self) -> float | None:
+        """How far the Ha/Hp measured lies off the true one; None where it was not measured."""
+        return abs(self.ratio[0] - self.ratio[1]) if self.ratio else None
+
+
+@dataclass(frozen=True)
+class StrayResult:
+    """A finding that is no true body. `inside`: where every body is known, so that it is a false one."""
+
+    called: Level
+    inside: bool
+    suspected: bool
+    probability: float | None
+    outline: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
 class FilmResult:
-    """One film: its bodies, false ones between the first true thoracic body and the last lumbar one's foot, seconds,
-    and why it was not analysed (empty if it was)."""
+    """One film: its bodies, how many findings are false ones (below the top of the first true thoracic body), seconds,
+    and why it was not analysed (empty if it was). `picture` (width, height) is None where there is none."""
 
     film: str
     bodies: tuple[BodyResult, ...]
     false_bodies: int
     seconds: float
     unsuitable: str = ""
+    strays: tuple[StrayResult, ...] = ()
+    picture: tuple[int, int] | None = None
 
 
 def film_truths(file: Path) -> tuple[FilmTruth, ...]:
@@ -106,22 +126,41 @@ def _truth(film: Path, names: Sequence[str], row: Mapping[str, Any]) -> FilmTrut
     return FilmTruth(film, corners, grades)
 
 
-def film_result(truth: FilmTruth, analyse: FilmAnalyser) -> FilmResult:
-    """How one film was read."""
+def film_result(truth: FilmTruth, analyse: FilmAnalyser) -> tuple[FilmResult, bytes | None]:
+    """How one film was read; the result and a picture (JPEG) to show it on."""
     analysis = analyse([truth.film])
     found = [one for one in analysis.findings if NO_VERTEBRA not in one.vertebra.flags]
     centres = np.array([one.vertebra.centre_mm[1::-1] for one in found]).reshape(-1, 2)
     pairs = _pairs(truth, centres)
-    drawn = _corners_on_film(analysis, found, truth)
+    held = how_held(truth.film, analysis.picture, found)
+    shown = film_picture(truth.film, analysis.picture, held)
     bodies = tuple(
-        _body(truth, level, found[pairs[level]], drawn[pairs[level]])
+        _body(truth, level, found[pairs[level]], _Place(held, shown))
         if level in pairs
-        else BodyResult(truth.film.name, level, False, grade=truth.grades.get(level))
+        else _missed(truth, level, shown)
         for level in truth.corners
     )
-    strays = [n for n in range(len(found)) if n not in pairs.values() and _inside(centres[n], truth)]
-    why = analysis.unsuitable.reason.value if analysis.unsuitable else ""
-    return FilmResult(truth.film.name, bodies, len(strays), analysis.seconds.get("total", 0.0), why)
+    strays = tuple(
+        _stray(found[n], _inside(centres[n], truth), shown) for n in range(len(found)) if n not in pairs.values()
+    )
+    result = FilmResult(
+        film=truth.film.name,
+        bodies=bodies,
+        false_bodies=sum(stray.inside for stray in strays),
+        seconds=analysis.seconds.get("total", 0.0),
+        unsuitable=analysis.unsuitable.reason.value if analysis.unsuitable else "",
+        strays=strays,
+        picture=(shown.width, shown.height) if shown else None,
+    )
+    return result, shown.jpeg if shown else None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How the picture of the analysis holds the film, and the small one it is shown on; None where there is none."""
+
+    held: Held | None
+    shown: FilmPicture | None
 
 
 def _height(corners: Floats) -> float:
@@ -148,46 +187,55 @@ def _inside(centre: Floats, truth: FilmTruth) -> bool:
     return bool(rows) and bool(centre[0] > min(rows))
 
 
-def _corners_on_film(analysis: Analysis, found: Sequence[Finding], truth: FilmTruth) -> list[Floats | None]:
-    """The four measured corners of each finding on the film as given; None where it was not measured.
-
-    Drawings are in the picture that the analysis made, which is held upright: the way of holding it that brings the
-    drawings nearest to the centres found is the one that was used.
-    """
-    picture = analysis.picture
-    lines = [one.vertebra.drawing.height_lines if one.vertebra.drawing else None for one in found]
-    if picture is None or not any(lines):
-        return [None for _ in found]
-    with Image.open(truth.film) as film:
-        size = (film.height, film.width)
-    scale = max(size) / max(picture.height, picture.width)
-    drawn = [None if line is None else np.array([line[0], line[-1]]).transpose(1, 0, 2)[..., ::-1] for line in lines]
-    corners = [None if one is None else one.reshape(4, 2) * scale for one in drawn]
-    centres = [np.array(one.vertebra.centre_mm[1::-1]) for one in found]
-
-    def misfit(way: Way) -> float:
-        pairs = zip(corners, centres, strict=True)
-        return sum(float(np.abs(way.back(one, size).mean(0) - at).sum()) for one, at in pairs if one is not None)
-
-    best = min((Way(quarters, mirrored) for quarters in range(4) for mirrored in (False, True)), key=misfit)
-    return [None if one is None else best.back(one, size) for one in corners]
+def _corners_on_film(finding: Finding, held: Held | None) -> Floats | None:
+    """The four measured corners on the film as given, in the order of the truth; None where it was not measured."""
+    drawing = finding.vertebra.drawing
+    if held is None or drawing is None or not drawing.height_lines:
+        return None
+    return held.on_film(height_lines(finding).reshape(4, 2))
 
 
-def _body(truth: FilmTruth, level: Level, finding: Finding, drawn: Floats | None) -> BodyResult:
+def _body(truth: FilmTruth, level: Level, finding: Finding, place: _Place) -> BodyResult:
     corners, heights = truth.corners[level], finding.vertebra.heights
+    drawn = _corners_on_film(finding, place.held)
     error, ratio = None, None
     if drawn is not None and heights is not None:
         error = float(np.linalg.norm(drawn - corners, axis=1).mean() / _height(corners))
         true = np.linalg.norm(corners[2:] - corners[:2], axis=1)
         ratio = (heights.anterior_posterior, float(true[0] / true[1]))
     return BodyResult(
-        truth.film.name,
-        level,
-        True,
-        finding.vertebra.level.level,
-        error,
-        ratio,
-        FILM_SUSPECTED in finding.vertebra.flags if finding.loss is not None else None,
-        finding.probability_grade2plus,
-        truth.grades.get(level),
+        film=truth.film.name,
+        level=level,
+        found=True,
+        called=finding.vertebra.level.level,
+        corner_error=error,
+        ratio=ratio,
+        suspected=_is_suspected(finding) if finding.loss is not None else None,
+        probability=finding.probability_grade2plus,
+        grade=truth.grades.get(level),
+        true_outline=_true_outline(corners, place.shown),
+        outline=_outline(finding, place.shown),
     )
+
+
+def _missed(truth: FilmTruth, level: Level, shown: FilmPicture | None) -> BodyResult:
+    outline = _true_outline(truth.corners[level], shown)
+    return BodyResult(truth.film.name, level, False, grade=truth.grades.get(level), true_outline=outline)
+
+
+def _stray(finding: Finding, inside: bool, shown: FilmPicture | None) -> StrayResult:
+    outline, level = _outline(finding, shown), finding.vertebra.level.level
+    return StrayResult(level, inside, _is_suspected(finding), finding.probability_grade2plus, outline)
+
+
+def _is_suspected(finding: Finding) -> bool:
+    return FILM_SUSPECTED in finding.vertebra.flags
+
+
+def _true_outline(corners: Floats, shown: FilmPicture | None) -> tuple[Point, ...]:
+    return shown.of_film(corners[[0, 1, 3, 2]]) if shown else ()
+
+
+def _outline(finding: Finding, shown: FilmPicture | None) -> tuple[Point, ...]:
+    drawing = finding.vertebra.drawing
+    return shown.of_drawing(drawing.outline) if shown and drawing else ()

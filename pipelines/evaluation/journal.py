@@ -35,11 +35,12 @@ class Key:
 
 class Journal:
     """The folder of one evaluation. `earlier` counts lines that were made by other weights or code, of these `kinds` of
-    task alone: films and CTs may be kept in one folder, and neither is out of date because the other is there."""
+    task alone: films and CTs may be kept in one folder, and neither is out of date because the other is there.
+    `picture_end` is the ending of the pictures, with its dot."""
 
-    def __init__(self, folder: Path, version: Version, kinds: Collection[str]) -> None:
+    def __init__(self, folder: Path, version: Version, kinds: Collection[str], picture_end: str = ".png") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self._version = folder, version
+        self.folder, self._version, self._picture_end = folder, version, picture_end
         _end_last_line(folder / RECORDS_FILE)
         self._kept: dict[tuple[str, str], dict[str, Any]] = {}
         self.earlier = 0
@@ -53,11 +54,11 @@ class Journal:
         """The record of this task, if the same version made one of the same files."""
         return self._kept.get((key.task, key.files))
 
-    def keep(self, key: Key, record: dict[str, Any], png: bytes | None) -> None:
+    def keep(self, key: Key, record: dict[str, Any], picture: bytes | None) -> None:
         """Write the picture, then the line: a line never speaks of a picture that is not there."""
-        if png:
+        if picture:
             self.picture(key).parent.mkdir(exist_ok=True)
-            self.picture(key).write_bytes(png)
+            self.picture(key).write_bytes(picture)
         line: dict[str, Any] = {"schema": SCHEMA, "task": key.task, "files": key.files, "weights": key.version.weights}
         line |= {"code": key.version.code, "record": record}
         with (self.folder / RECORDS_FILE).open("a", encoding="utf-8") as out:
@@ -66,7 +67,7 @@ class Journal:
 
     def picture(self, key: Key) -> Path:
         """Where the picture of this task lies."""
-        return self.folder / PICTURES_FOLDER / f"{key.task.partition(':')[2]}-{key.files[:8]}.png"
+        return self.folder / PICTURES_FOLDER / f"{key.task.partition(':')[2]}-{key.files[:8]}{self._picture_end}"
 
 
 def sha256_of_files(files: Iterable[Path]) -> dict[Path, str]:

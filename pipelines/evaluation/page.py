@@ -1,71 +1,42 @@
 """The evaluation as one HTML file that needs nothing beside it: tables, charts, and pictures of the worst images."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from django.template import Context, Engine
-
-from pipelines.evaluation.charts import Chart, charts
+from pipelines.evaluation.charts import charts
+from pipelines.evaluation.page_parts import (
+    FILMS_FILE,
+    PAGE_FILE,
+    Case,
+    Outline,
+    Part,
+    embedded,
+    label_heights,
+    rendered,
+)
 from pipelines.evaluation.report import Evaluation
 from pipelines.evaluation.rows import POSITIVE_GRADE, BodyRow, StrayRow, StudyRow, is_flagged, study_row
 from pipelines.evaluation.run import Results
-from pipelines.evaluation.tables import NONE, Section, Table, counted, excluded_table, number, sections
-from pipelines.evaluation.worst import MOST, worst_first, wrongs
+from pipelines.evaluation.tables import NONE, Table, counted, excluded_table, number, sections
+from pipelines.evaluation.worst import MOST, in_words, worst_first, wrongs
 from vfx_finder.domain.certainty import stated
 from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SHOWN_WHATEVER_IT_RESEMBLES, OperatingPoint
 
-PAGE_FILE = "index.html"
-TEMPLATES = Path(__file__).parent / "templates"
 PICTURE_EM = 11
 GUTTER = 160
 """Size of the letters beside a picture and the width of their column, in pixels of the picture."""
 
-
-@dataclass(frozen=True)
-class Outline:
-    """One finding over the picture. `kind`: right, false, missed (a fracture not flagged), named (a wrong name)."""
-
-    points: str
-    kind: str
-    x: float
-    y: float
-    words: str
+HEADER = ("true level", "said", "true min/max", "measured", "true grade", "given", "P(2+)", "remarks")
 
 
-@dataclass(frozen=True)
-class Case:
-    """One of the worst images: its facts, what went wrong, its picture and every body with truth beside said."""
-
-    anchor: str
-    name: str
-    facts: str
-    wrong: tuple[str, ...]
-    picture: str
-    width: int
-    height: int
-    view_box: str
-    outlines: tuple[Outline, ...]
-    bodies: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One kind of case with its charts."""
-
-    section: Section
-    charts: tuple[Chart, ...]
-
-
-def write_page(told: Evaluation, results: Results, folder: Path) -> Path:
-    """Write the page into this folder; where it lies."""
+def write_page(told: Evaluation, results: Results, folder: Path, beside_films: bool = False) -> Path:
+    """Write the page into this folder, with a link to that of the films where there is one; where it lies."""
     file = folder / PAGE_FILE
-    file.write_text(page(told, results), encoding="utf-8")
+    file.write_text(page(told, results, beside_films), encoding="utf-8")
     return file
 
 
-def page(told: Evaluation, results: Results) -> str:
+def page(told: Evaluation, results: Results, beside_films: bool = False) -> str:
     """The whole page as HTML."""
     studies = [study_row(record) for record in results.images]
     bad = worst_first(studies)
@@ -82,9 +53,9 @@ def page(told: Evaluation, results: Results) -> str:
         "worst": [_case(studies[at], at, results.pictures.get(at)) for at in bad],
         "images": _images_table(studies),
         "excluded": excluded_table(told) if told.excluded else None,
+        "films_page": FILMS_FILE if beside_films else "",
     }
-    # without localisation the engine needs no Django settings
-    return Engine(dirs=[str(TEMPLATES)]).get_template("evaluation.html").render(Context(content, use_l10n=False))
+    return rendered("evaluation.html", content)
 
 
 def _whatever_it_resembles(points: Sequence[OperatingPoint]) -> str:
@@ -105,18 +76,16 @@ def _case(study: StudyRow, at: int, picture: Path | None) -> Case:
         anchor=f"case-{at}",
         name=record.name,
         facts=_facts(study),
-        wrong=_wrong_words(study),
-        picture=b64encode(picture.read_bytes()).decode() if picture else "",
+        wrong=in_words(wrongs(study)),
+        picture=embedded(picture),
         width=width,
         height=height,
         view_box=f"0 0 {width + GUTTER} {height}",
+        em=PICTURE_EM,
         outlines=_outlines(study),
+        header=HEADER,
         bodies=(*(_body(row) for row in study.bodies), *(_stray(row) for row in study.strays)),
     )
-
-
-def _wrong_words(study: StudyRow) -> tuple[str, ...]:
-    return tuple(f"{wrong.words}{f' × {wrong.count}' if wrong.count > 1 else ''}" for wrong in wrongs(study))
 
 
 def _facts(study: StudyRow) -> str:
@@ -137,16 +106,11 @@ def _outlines(study: StudyRow) -> tuple[Outline, ...]:
     width = study.record.picture[0] if study.record.picture else 0
     told = [(row.said, _kind(row), _words(row)) for row in study.bodies if row.said]
     told += [(row.said, _stray_kind(row, study), f"{row.said.level}?") for row in study.strays]
+    drawn = [(said.outline, kind, words) for said, kind, words in told if said.outline]
+    heights = label_heights([outline for outline, _, _ in drawn], PICTURE_EM)
     return tuple(
-        Outline(
-            points=" ".join(f"{x:g},{y:g}" for x, y in said.outline),
-            kind=kind,
-            x=width + 6,
-            y=round(sum(y for _, y in said.outline) / len(said.outline) + PICTURE_EM / 3, 1),
-            words=words,
-        )
-        for said, kind, words in told
-        if said.outline
+        Outline(" ".join(f"{x:g},{y:g}" for x, y in outline), kind, width + 6, height, words)
+        for (outline, kind, words), height in zip(drawn, heights, strict=True)
     )
 
 
@@ -215,7 +179,7 @@ def _images_table(studies: Sequence[StudyRow]) -> Table:
             _facts(study),
             f"{sum(row.said is not None for row in study.bodies)} of {len(study.bodies)}",
             f"{study.record.seconds:.1f}",
-            ", ".join(_wrong_words(study)) or "nothing",
+            ", ".join(in_words(wrongs(study))) or "nothing",
         )
         for study in studies
     )

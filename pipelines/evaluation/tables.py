@@ -1,7 +1,7 @@
 """An evaluation as tables of words, for the command line and the page alike. No figure stands without its n."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.evaluation import meanings
 from pipelines.evaluation.calls import CallScore
@@ -10,7 +10,7 @@ from pipelines.evaluation.location import LocationScore
 from pipelines.evaluation.paired import PairedScore
 from pipelines.evaluation.patients import Analysed, PatientScore, Spent
 from pipelines.evaluation.report import Evaluation, ImageScores, MaskScores
-from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Estimate
+from pipelines.evaluation.statistics import LEAST_FOR_A_VERDICT, Bin, Estimate
 from pipelines.evaluation.targets import DECIMALS, Target, mask_targets, real_targets, synthetic_targets
 
 MEANING = "what it is"
@@ -24,12 +24,14 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its title, a sentence on how to read it (may be empty), its heading and its rows."""
+    """A table with its title, a sentence on how to read it (may be empty), its heading and its rows. `is_strata`: it
+    splits up what another table tells of all, and is shown where it is asked for."""
 
     title: str
     words: str
     header: Row
     rows: tuple[Row, ...]
+    is_strata: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,18 @@ def excluded_table(told: Evaluation) -> Table:
     return Table("Not evaluated", "Each file or vertebra left out, with its reason.", ("what", "why"), rows)
 
 
+def reliability_table(title: str, bins: Sequence[Bin]) -> Table:
+    """What was said and what came true, bin by bin."""
+    rows = tuple(
+        (f"{one.low:.0%} to {one.high:.0%}", str(one.n), f"{one.predicted:.3f}", f"{one.happened:.3f}") for one in bins
+    )
+    words = (
+        "Of the vertebrae given such a probability, the share that truly is of grade 2 or 3; as computed, before the "
+        "bounds of 1 % and 99 % within which the product states it."
+    )
+    return Table(title, words, ("probability", "n", "mean said", "true"), rows)
+
+
 def written(estimate: Estimate, decimals: int = DECIMALS) -> str:
     """Value, interval and n in one cell."""
     return NONE if estimate.value is None else f"{valued(estimate, decimals)} n {estimate.n}"
@@ -91,26 +105,36 @@ def _image_tables(scores: ImageScores, targets: Sequence[Target]) -> tuple[Table
     tables = [
         *_target_table(targets),
         _location_table("Found, named and measured: all images", scores.location),
-        *(_location_table(f"The same, {name}", score) for name, score in scores.by_anchor.items() if _is_split(scores)),
+        *(
+            strata(_location_table(f"The same, {name}", score))
+            for name, score in scores.by_anchor.items()
+            if _is_split(scores)
+        ),
     ]
     if scores.patients and scores.patients_all:
         tables += [
             _patients_table("Patients, T4 to L4", scores.patients),
-            _patients_table("Patients, every graded level", scores.patients_all),
+            strata(_patients_table("Patients, every graded level", scores.patients_all)),
         ]
     if scores.calls and scores.calls_all:
         tables += [
             _calls_table("Vertebrae, T4 to L4", scores.calls),
-            _calls_table("Vertebrae, every graded level", scores.calls_all),
-            _by_grade_table(scores.calls),
-            _confusion_table(scores.calls.table),
+            strata(_calls_table("Vertebrae, every graded level", scores.calls_all)),
+            strata(_by_grade_table(scores.calls)),
+            strata(_confusion_table(scores.calls.table)),
         ]
-    tables += [_split_table(name, parts) for name, parts in scores.splits.items() if len(parts) > 1 or name == "level"]
+    parted = [(name, parts) for name, parts in scores.splits.items() if len(parts) > 1 or name == "level"]
+    tables += [strata(_split_table(name, parts)) for name, parts in parted]
     if scores.curves and scores.curves.reliability:
-        tables.append(_reliability_table(scores))
+        tables.append(strata(reliability_table("Reliability of the probability, T4 to L4", scores.curves.reliability)))
     if scores.paired:
-        tables.append(_paired_table(scores.paired))
+        tables.append(strata(_paired_table(scores.paired)))
     return (*tables, _analysed_table(scores.analysed), _spent_table(scores.spent))
+
+
+def strata(table: Table) -> Table:
+    """The same table, as one that splits up another."""
+    return replace(table, is_strata=True)
 
 
 def _is_split(scores: ImageScores) -> bool:
@@ -128,7 +152,7 @@ def _mask_tables(scores: MaskScores) -> tuple[Table, ...]:
         if fixed and refitted
         for table in (
             _grading_table(f"Published grades, {name}", fixed, refitted),
-            _confusion_table(fixed.table, f", published grades, {name}, fixed rule"),
+            strata(_confusion_table(fixed.table, f", published grades, {name}, fixed rule")),
         )
     )
     return (*_target_table(mask_targets(scores)), *told)
@@ -250,18 +274,6 @@ def _split_row(part: str, score: CallScore) -> Row:
     shares = [written(share) for point in score.points for share in (point.sensitivity, point.specificity)]
     graded = number(score.graded.value, ".2f")
     return (part, str(score.vertebrae), str(score.fractured), graded, written(score.auc_grade2), *shares)
-
-
-def _reliability_table(scores: ImageScores) -> Table:
-    bins = scores.curves.reliability if scores.curves else ()
-    rows = tuple(
-        (f"{one.low:.0%} to {one.high:.0%}", str(one.n), f"{one.predicted:.3f}", f"{one.happened:.3f}") for one in bins
-    )
-    words = (
-        "Of the vertebrae given such a probability, the share that truly is of grade 2 or 3; as computed, before the "
-        "bounds of 1 % and 99 % within which the product states it."
-    )
-    return Table("Reliability of the probability, T4 to L4", words, ("probability", "n", "mean said", "true"), rows)
 
 
 def _paired_table(scores: Sequence[PairedScore]) -> Table:

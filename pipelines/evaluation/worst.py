@@ -36,20 +36,32 @@ def wrongs(study: StudyRow, point: OperatingPoint = BALANCED) -> tuple[Wrong, ..
         ("ratio more than 0.08 off", _count(study, lambda row: abs(row.ratio_error or 0.0) > LARGE_RATIO_ERROR), 1.5),
         ("wrong level", _count(study, lambda row: bool(row.levels_off)), 0.5),
     )
-    found = [Wrong(words, count, weight) for words, count, weight in counts if count]
-    return tuple(sorted(found, key=lambda wrong: -wrong.weight))
-
-
-def badness(study: StudyRow) -> float:
-    """How badly a study went: 0 where nothing is wrong."""
-    return sum(wrong.weight * wrong.count for wrong in wrongs(study))
+    return told_wrong(counts)
 
 
 def worst_first(studies: Sequence[StudyRow]) -> list[int]:
     """The numbers of the studies in which something went wrong, the worst `MOST`; among equals the worse measured
     first."""
-    bad = [at for at, study in enumerate(studies) if badness(study) > 0]
-    return sorted(bad, key=lambda at: (-badness(studies[at]), -_largest_error(studies[at]), at))[:MOST]
+    return heaviest([(wrongs(study), _largest_error(study)) for study in studies], MOST)
+
+
+def told_wrong(counts: Sequence[tuple[str, int, float]]) -> tuple[Wrong, ...]:
+    """What went wrong at all of these kinds (words, how often, weight), the heaviest first."""
+    found = [Wrong(words, count, weight) for words, count, weight in counts if count]
+    return tuple(sorted(found, key=lambda wrong: -wrong.weight))
+
+
+def heaviest(told: Sequence[tuple[Sequence[Wrong], float]], most: int) -> list[int]:
+    """The numbers of those in which something went wrong, at most so many, the heaviest first; among equals the one
+    with the larger error, which stands beside what went wrong."""
+    weight = [sum(wrong.weight * wrong.count for wrong in wrong_here) for wrong_here, _ in told]
+    bad = [at for at, heavy in enumerate(weight) if heavy > 0]
+    return sorted(bad, key=lambda at: (-weight[at], -told[at][1], at))[:most]
+
+
+def in_words(wrong_here: Sequence[Wrong]) -> tuple[str, ...]:
+    """Each in words, with how often where it is more than once."""
+    return tuple(f"{wrong.words}{f' × {wrong.count}' if wrong.count > 1 else ''}" for wrong in wrong_here)
 
 
 def _largest_error(study: StudyRow) -> float:

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
+from pipelines.evaluation.charts import LEFT, SIDE, TOP, Mark, roc_chart
 from pipelines.evaluation.page import _body, _stray, _words, write_page
+from pipelines.evaluation.page_parts import label_heights
 from pipelines.evaluation.report import evaluation
 from pipelines.evaluation.rows import StrayRow, study_row
 from pipelines.evaluation.run import Plan, run
@@ -15,6 +17,7 @@ from pipelines.evaluation.tables import MEASURES, counted, sections
 from pipelines.evaluation.targets import Target
 from pipelines.evaluation.worst import worst_first, wrongs
 from tests.support.evaluations import LUMBAR, Told, answer, finding, refusal, write_case
+from tests.support.whole_pages import outline_of
 from vfx_finder.domain.spine import Level
 
 NORMAL = dict.fromkeys(LUMBAR, 0)
@@ -45,35 +48,8 @@ def html(results, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_page(evaluation(results), results, tmp_path_factory.mktemp("page")).read_text(encoding="utf-8")
 
 
-class Outline(HTMLParser):
-    """Which elements stand in the page, and which never end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.targets: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        self.ids += [told["id"]] if told.get("id") else []
-        self.targets += [told["href"]] if told.get("href") else []
-        if tag not in {"meta", "line", "circle", "image", "polygon", "polyline"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in {"line", "circle", "image", "polygon", "polyline"}:
-            assert self.open.pop() == tag
-
-
 def test_the_page_is_whole_and_every_link_stays_on_it(html: str) -> None:
-    outline = Outline()
-    outline.feed(html)
-    assert outline.open == []
-    assert len(set(outline.ids)) == len(outline.ids)
-    inside = [target for target in outline.targets if target.startswith("#")]
-    assert {target.removeprefix("#") for target in inside} <= set(outline.ids)
-    assert all(target.startswith(("#", "data:")) for target in outline.targets)
+    assert all(target.startswith(("#", "data:")) for target in outline_of(html).targets)
     assert not re.search(r"<script|src=|url\(|@import", html)
 
 
@@ -134,6 +110,28 @@ def test_one_is_one(html: str) -> None:
         "1 patient", "2 patients", "1 body",
     )  # fmt: skip
     assert not re.search(r"\b1 (patients|images|bodies|vertebrae)\b", html)
+
+
+def test_operating_points_that_lie_on_one_another_have_names_apart() -> None:
+    """And below the diagonal, where no curve passes through them; the higher point has the higher name."""
+    marks = [Mark(name, (0.01, 1.0 - 0.01 * at), "") for at, name in enumerate(("screening", "balanced", "specific"))]
+    chart = roc_chart("ROC", "", ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0)), marks)
+    assert chart
+    names = {word.text: word for word in chart.labels if word.text in {mark.name for mark in marks}}
+    heights = [names[mark.name].y for mark in marks]
+    assert [low - high >= 12 for high, low in pairwise(heights)] == [True, True]
+    assert all((word.x - LEFT) / SIDE > 1 - (word.y - 11 - TOP) / SIDE for word in names.values())
+    leaders = [line for line in chart.lines if line.kind == "leader"]
+    assert [(line.x1, line.y1) for line in leaders] == [(dot.x, dot.y) for dot in chart.dots]
+
+
+def test_words_beside_a_picture_never_stand_over_one_another() -> None:
+    at = [((0.0, y), (2.0, y)) for y in (50.0, 10.0, 52.0, 51.0)]
+    heights = label_heights(at, 10.0)
+    assert heights[1] == pytest.approx(13.3)
+    assert heights[0] < heights[3] < heights[2]
+    ordered = sorted(heights)
+    assert all(low - high >= 10.9 for high, low in pairwise(ordered))
 
 
 def test_what_went_wrong_is_named_and_counted(results) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.evaluation.film_run import FilmResults, from_document, run_films, to_document
 from pipelines.evaluation.film_scores import film_scores
-from pipelines.evaluation.films import BodyResult, FilmResult
+from pipelines.evaluation.films import BodyResult, FilmResult, StrayResult
 from pipelines.evaluation.journal import Journal, Key, Version
 from pipelines.evaluation.record import Analyser
 from pipelines.evaluation.run import Plan
@@ -57,7 +58,7 @@ def films(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
     (folder / "images").mkdir(parents=True)
     for n in NUMBERS:
-        Image.fromarray(np.full((60, 60), n, np.uint8)).save(folder / "images" / f"000{n}.png")
+        Image.fromarray(np.tile(np.arange(250, dtype=np.uint8), (250, 1)) // n).save(folder / "images" / f"000{n}.png")
     corners = [10.0, 5.0, 2, 40.0, 5.0, 2, 10.0, 25.0, 2, 40.0, 25.0, 2]
     told = {
         "images": [{"id": n, "file_name": f"000{n}.png"} for n in NUMBERS],
@@ -86,7 +87,7 @@ def test_a_second_call_reads_no_film_again_and_says_the_same(films: Path) -> Non
 def test_another_film_other_corners_and_another_version_are_read_again(films: Path) -> None:
     read = Reader()
     again(films, read)
-    Image.fromarray(np.zeros((60, 60), np.uint8)).save(films.parent / "images" / "0001.png")
+    Image.fromarray(np.eye(250, dtype=np.uint8)).save(films.parent / "images" / "0001.png")
     assert (again(films, read).taken_up, read.asked) == (2, 4)
     films.write_text(films.read_text().replace("40.0", "41.0"))
     assert (again(films, read).taken_up, read.asked) == (0, 7)
@@ -94,13 +95,26 @@ def test_another_film_other_corners_and_another_version_are_read_again(films: Pa
     assert (after.taken_up, after.outdated, read.asked) == (0, 7, 10)
 
 
-def test_films_make_no_folder_of_pictures_and_know_nothing_of_kept_cts(films: Path) -> None:
+def test_each_film_has_a_picture_that_is_kept_and_taken_up(films: Path) -> None:
+    """One that was lost since is not missed: the film is then shown without."""
+    first, second = again(films, Reader()), again(films, Reader())
+    assert sorted(first.pictures[films]) == [0, 1, 2]
+    assert second.pictures == first.pictures
+    assert all(
+        file.read_bytes().startswith(b"\xff\xd8") and file.suffix == ".jpg" for file in first.pictures[films].values()
+    )
+    first.pictures[films][1].unlink()
+    third = again(films, Reader())
+    assert (third.taken_up, sorted(third.pictures[films])) == (3, [0, 2])
+    assert run_films([films], Plan(reader)).pictures == {}
+
+
+def test_films_know_nothing_of_kept_cts(films: Path) -> None:
     """One folder may keep both: neither is out of date because the other is there."""
     kept = films.parent.parent / "kept"
     of_ct = Key("image:a", "sum", NEW)
     Journal(kept, NEW, ("image",)).keep(of_ct, {}, None)
     again(films, Reader())
-    assert not (kept / "pictures").exists()
     assert again(films, Reader()).outdated == 0
     assert (Journal(kept, NEW, ("image", "mask")).earlier, Journal(kept, NEW, ("film",)).earlier) == (0, 3)
     assert Journal(kept, OLD, ("image",)).earlier == 1
@@ -126,8 +140,10 @@ def test_two_processes_read_what_one_reads(films: Path) -> None:
 def test_a_result_survives_being_written_and_read() -> None:
     missed = BodyResult("a.png", Level.T6, False, grade=2)
     seen = BodyResult("a.png", Level.L1, True, Level.T13, 0.1, (0.9, 0.95), False, 0.2, 0)
-    result = FilmResult("a.png", (missed, seen), 1, 2.5, "film-not-lateral-spine")
-    assert from_document(to_document(result)) == result
+    seen = replace(seen, outline=((1.0, 2.0), (3.0, 4.0)), true_outline=((1.5, 2.0), (3.0, 4.0)))
+    stray = StrayResult(Level.L4, True, True, 0.9, ((5.0, 6.0),))
+    result = FilmResult("a.png", (missed, seen), 1, 2.5, "film-not-lateral-spine", (stray,), (30, 40))
+    assert from_document(json.loads(json.dumps(to_document(result)))) == result
 
 
 def test_the_command_keeps_results_and_numbers_and_takes_them_up(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +155,10 @@ def test_the_command_keeps_results_and_numbers_and_takes_them_up(films: Path, mo
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "kept from before" not in first.output
     assert "3 results were kept from before" in second.output
+    assert not (into / "index.html").exists()
+    page = (into / "films.html").read_text(encoding="utf-8")
+    assert "Films are research" in page
+    assert 'href="index.html"' not in page
     document = json.loads((into / "films.json").read_text())
     assert document["sets"]["set"]["films"] == 3
     (model,) = document["made"]["models"]

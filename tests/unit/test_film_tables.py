@@ -1,6 +1,7 @@
 """What is told of a set of films: each figure with its n, its verdict, and every film that was left out."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from pipelines.evaluation.film_parts import by_level, by_part, film_curves
 from pipelines.evaluation.film_run import FilmResults, run_films
 from pipelines.evaluation.film_scores import film_scores
 from pipelines.evaluation.film_tables import NOTICE, film_table, film_tables, to_json
@@ -77,6 +79,34 @@ def test_a_refused_film_with_a_fracture_costs_the_figure_per_film() -> None:
     assert scores.auc_vertebra.value == 1.0
 
 
+def test_errors_are_split_by_level_and_by_part_of_the_spine() -> None:
+    """A wrong name and a missed body count where they are; fractures from T4 to L5 alone."""
+    results = [film(at, broken=at < 4) for at in range(8)]
+    first, *others = results
+    t5, t12, l1 = first.bodies
+    lost = BodyResult("0.png", Level.L1, False, grade=2)
+    results = [replace(first, bodies=(replace(t5, called=Level.T7), t12, lost)), *others]
+    parts, levels = by_part(results), by_level(results)
+    assert list(parts) == ["T1 to T6", "T7 to T12", "L1 to L5"]
+    assert list(levels) == ["T5", "T12", "L1"]
+    assert (levels["T5"].level_right.value, levels["T5"].level_within_one.value) == (7 / 8, 7 / 8)
+    assert parts["T1 to T6"].level_right == levels["T5"].level_right
+    assert (levels["L1"].found.value, levels["L1"].fractures_suspected.value) == (7 / 8, 3 / 4)
+    assert levels["T12"].fractures_suspected.value is None
+    assert parts["T7 to T12"].corner_error.value == pytest.approx(0.05)
+    assert l1.called is Level.L1
+
+
+def test_the_dot_of_what_was_suspected_lies_on_its_curve() -> None:
+    results = [film(at, broken=at < 5, refused=at == 0) for at in range(10)]
+    curves = film_curves(results)
+    assert curves.suspected_vertebra == (0.0, 1.0)
+    assert curves.suspected_film == (0.0, 0.8)
+    assert {curves.suspected_vertebra, curves.suspected_film} <= {*curves.roc_vertebra, *curves.roc_film}
+    assert (curves.vertebrae, curves.films) == (27, 10)
+    assert sum(one.n for one in curves.reliability) == 27
+
+
 def written_set(folder: Path, name: str = "0001.png") -> Path:
     """One film that is there, one annotated whose picture is missing, and one picture nobody annotated."""
     (folder / "images").mkdir(parents=True)
@@ -110,6 +140,9 @@ def test_every_film_that_was_refused_is_missing_or_not_annotated_is_named_with_w
     show_films(console, results)
     shown = console.file.getvalue()
     assert all(f"{name}: {reason}" in shown for name, reason in reasons.items())
+    assert "By level" not in shown
+    show_films(console, results, every_table=True)
+    assert "By level" in console.file.getvalue()
     document = to_json(results, MADE)
     assert {one["name"]: one["reason"] for one in document["excluded"]} == reasons
 
@@ -117,7 +150,10 @@ def test_every_film_that_was_refused_is_missing_or_not_annotated_is_named_with_w
 def test_two_sets_in_folders_of_one_name_stay_two(tmp_path: Path) -> None:
     results = read(written_set(tmp_path / "one" / "set"), written_set(tmp_path / "two" / "set"))
     assert list(to_json(results, MADE)["sets"]) == ["one/set", "two/set"]
-    assert [table.title.partition(":")[0] for table in film_tables(results)] == ["one/set", "two/set"]
+    of_all = [table.title for table in film_tables(results) if not table.is_strata]
+    assert [title.partition(":")[0] for title in of_all] == ["one/set", "two/set"]
+    split = [table.title for table in film_tables(results) if table.is_strata]
+    assert {"one/set: By level", "two/set: By part of the spine"} <= set(split)
     assert {"one/set/gone.png", "two/set/gone.png"} <= {one.name for one in results.excluded}
 
 
@@ -136,4 +172,6 @@ def test_the_numbers_say_what_they_are_with_what_they_were_made_and_when(tmp_pat
     assert {"measure": "films accepted", "target": "at least 1", "met": "too few to say"} in (
         document["sets"]["set"]["targets"]
     )
+    assert document["sets"]["set"]["by_level"]["L1"]["found"]["n"] == 1
+    assert document["sets"]["set"]["curves"]["films"] == 0
     assert str(tmp_path) not in json.dumps(document)

@@ -1,6 +1,5 @@
 """Films with named corners: what counts as found, false, right and wrong."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,37 +9,25 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from pipelines.evaluation.film_picture import WAYS, Held
 from pipelines.evaluation.film_scores import FilmScores, film_scores
-from pipelines.evaluation.films import film_result, film_truths, is_films
+from pipelines.evaluation.films import FilmTruth, film_result, film_truths, is_films
+from pipelines.steps.film_way import Way
+from tests.support.film_sets import AT, LEVELS, SIZE, analysis, box, refused, said, write_films
 from vfx_finder.cli import evaluate
 from vfx_finder.domain.errors import Unreadable
-from vfx_finder.domain.finding import FILM_SUSPECTED, Analysis, Finding, Loss, PatientSummary, SagittalPicture
-from vfx_finder.domain.spine import Drawing, Heights, Level, LevelEstimate, Vertebra
-from vfx_finder.domain.study import Reason, Unsuitable
-
-LEVELS = (Level.T12, Level.L1, Level.L2)
-SIZE = (400, 300)
+from vfx_finder.domain.finding import Analysis
+from vfx_finder.domain.spine import Level
 
 
-def box(row: float, col: float = 120.0) -> np.ndarray:
-    return np.array([[row - 15, col - 20], [row - 15, col + 20], [row + 15, col - 20], [row + 15, col + 20]])
+def scores_of(truth: FilmTruth, answer: Analysis) -> FilmScores:
+    result, _ = film_result(truth, lambda _: answer)
+    return film_scores([result])
 
 
 @pytest.fixture
 def annotations(tmp_path: Path) -> Path:
-    names = [f"{level}{corner}" for level in LEVELS for corner in ("TF", "TB", "BF", "BB")]
-    points = [(col, row, 2) for n in range(3) for row, col in box(100 + 45 * n)]
-    Image.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "1.png")
-    file = tmp_path / "annotations.json"
-    file.write_text(json.dumps({
-        "images": [{"id": 7, "file_name": "1.png"}, {"id": 8, "file_name": "absent.png"}],
-        "categories": [{"keypoints": names}],
-        "annotations": [
-            {"image_id": image, "keypoints": np.array(points).flatten().tolist(), "grades": {"L1": 2, "L2": 0}}
-            for image in (7, 8)
-        ],
-    }))  # fmt: skip
-    return file
+    return write_films(tmp_path, {"1.png": {"L1": 2, "L2": 0}}, absent=("absent.png",))
 
 
 def test_masks_only_reads_no_films(annotations: Path) -> None:
@@ -49,22 +36,6 @@ def test_masks_only_reads_no_films(annotations: Path) -> None:
     evaluate.register(app)
     done = CliRunner().invoke(app, [str(annotations.parent), "--masks-only"])
     assert (done.exit_code, "Nothing here can be evaluated" in done.output) == (2, True)
-
-
-def finding(level: Level, row: float, *, mirrored: bool = False, suspected: bool = False) -> Finding:
-    corners = box(row)
-    if mirrored:
-        corners = np.stack([corners[:, 0], SIZE[1] - 1 - corners[:, 1]], 1)
-    at = [(float(col), float(row)) for row, col in corners]
-    drawing = Drawing(tuple(at), ((at[0], at[2]), (at[0], at[2]), (at[1], at[3])))
-    flags = (FILM_SUSPECTED,) if suspected else ()
-    vertebra = Vertebra(LevelEstimate(level, 0.9, {}), (120.0, row, 0.0), Heights(30, 28, 30), flags, drawing)
-    return Finding(vertebra, Loss(0.1, 0.1), None, None, 0.9 if suspected else 0.1)
-
-
-def answer(*findings: Finding) -> Analysis:
-    picture = SagittalPicture(b"", SIZE[1], SIZE[0], 1.0)
-    return Analysis("DX", None, findings, PatientSummary(0, 0, 0, 0.0), (), {"total": 2.0}, picture=picture)
 
 
 def told(scores: FilmScores) -> tuple[float | None, ...]:
@@ -76,7 +47,7 @@ def test_films_that_are_there_are_read_with_their_corners_and_grades(annotations
     assert is_films(annotations)
     (truth,) = film_truths(annotations)
     assert set(truth.corners) == set(LEVELS)
-    assert truth.corners[Level.L1] == pytest.approx(box(145))
+    assert truth.corners[Level.L1] == pytest.approx(box(AT[Level.L1]))
     assert truth.grades[Level.L1] == 2
 
 
@@ -90,8 +61,8 @@ def test_a_file_that_is_no_annotation_is_said_to_be_none(tmp_path: Path) -> None
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_everything_right_is_scored_so_whichever_way_the_picture_was_held(annotations: Path, mirrored: bool) -> None:
     (truth,) = film_truths(annotations)
-    found = [finding(level, 100 + 45 * n, mirrored=mirrored, suspected=n == 1) for n, level in enumerate(LEVELS)]
-    scores = film_scores([film_result(truth, lambda _: answer(*found))])
+    found = [said(level, 100 + 45 * n, mirrored=mirrored, suspected=n == 1) for n, level in enumerate(LEVELS)]
+    scores = scores_of(truth, analysis(*found))
     assert scores.recall_lower.value == 1.0
     assert scores.level_right.value == 1.0
     assert scores.corner_error.value == pytest.approx(0.0, abs=1e-6)
@@ -108,8 +79,8 @@ def test_everything_right_is_scored_so_whichever_way_the_picture_was_held(annota
 
 def test_a_missed_a_false_and_a_wrongly_named_body_each_count(annotations: Path) -> None:
     (truth,) = film_truths(annotations)
-    found = [finding(Level.T11, 100, suspected=True), finding(Level.L1, 145), finding(Level.L4, 300)]
-    scores = film_scores([film_result(truth, lambda _: answer(*found))])
+    found = [said(Level.T11, 100, suspected=True), said(Level.L1, 145), said(Level.L4, 300)]
+    scores = scores_of(truth, analysis(*found))
     assert scores.recall_lower.value == pytest.approx(2 / 3)
     assert scores.false_bodies.value == 1
     assert scores.level_right.value == 0.5
@@ -121,8 +92,7 @@ def test_a_missed_a_false_and_a_wrongly_named_body_each_count(annotations: Path)
 def test_a_fracture_on_a_film_that_was_not_read_is_one_that_was_not_suspected(annotations: Path) -> None:
     """A film that is refused must not make the share of fractures found look better."""
     (truth,) = film_truths(annotations)
-    refused = replace(answer(), unsuitable=Unsuitable(Reason.FILM_OF_CHEST, "a chest"), patient=None)
-    scores = film_scores([film_result(truth, lambda _: refused)])
+    scores = scores_of(truth, refused())
     assert scores.fractures_suspected.value == 0.0
     assert scores.films_suspected.value is None
     assert (scores.accepted.value, scores.refused) == (0.0, 1)
@@ -131,10 +101,59 @@ def test_a_fracture_on_a_film_that_was_not_read_is_one_that_was_not_suspected(an
 def test_a_film_without_a_fracture_that_is_suspected_is_not_spared(annotations: Path) -> None:
     (truth,) = film_truths(annotations)
     sound = replace(truth, grades=dict.fromkeys(truth.grades, 0))
-    found = [finding(level, 100 + 45 * n, suspected=n == 0) for n, level in enumerate(LEVELS)]
-    scores = film_scores([film_result(sound, lambda _: answer(*found))])
+    found = [said(level, 100 + 45 * n, suspected=n == 0) for n, level in enumerate(LEVELS)]
+    scores = scores_of(sound, analysis(*found))
     assert (scores.fractures_suspected.value, scores.films_suspected.value, scores.films_spared.value) == (
         None,
         None,
         0.0,
     )
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_point_of_the_film_lies_on_the_picture_where_its_pixel_does(way: Way) -> None:
+    grey = np.zeros(SIZE, np.float32)
+    grey[200, 40] = 1.0
+    row, col = np.argwhere(way.of(grey) == 1.0)[0]
+    held = Held(way, 2.0, SIZE)
+    assert held.in_picture(np.array([[200.0, 40.0]])) == pytest.approx(np.array([[row, col]]) / 2)
+    assert held.on_film(np.array([[row, col]]) / 2) == pytest.approx(np.array([[200.0, 40.0]]))
+
+
+def test_what_was_found_is_drawn_over_its_true_corners_however_the_picture_is_held(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    for mirrored in (False, True):
+        found = [said(level, AT[level], mirrored=mirrored) for level in LEVELS]
+        result, picture = film_result(truth, lambda _, found=found: analysis(*found))
+        assert picture is not None
+        assert picture.startswith(b"\xff\xd8")
+        assert result.picture == (SIZE[1], SIZE[0])
+        body = result.bodies[1]
+        assert np.array(body.outline) == pytest.approx(np.array(body.true_outline), abs=0.1)
+        assert (body.true_outline[0][0] > SIZE[1] / 2) is mirrored
+
+
+def test_a_film_that_was_refused_is_shown_as_it_was_given_with_its_true_corners(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    result, picture = film_result(truth, lambda _: refused())
+    assert picture is not None
+    assert result.picture == (SIZE[1], SIZE[0])
+    assert np.array(result.bodies[0].true_outline) == pytest.approx(box(100)[[0, 1, 3, 2], ::-1])
+    assert result.bodies[0].outline == ()
+
+
+def test_a_film_that_cannot_be_shown_has_no_picture(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    truth.film.write_bytes(b"no picture")
+    result, picture = film_result(truth, lambda _: refused())
+    assert (picture, result.picture, result.bodies[0].true_outline) == (None, None, ())
+
+
+def test_large_films_are_shown_small(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    with Image.open(truth.film) as film:
+        film.resize((1500, 2000)).save(truth.film)
+    result, picture = film_result(truth, lambda _: refused())
+    assert picture is not None
+    assert (result.picture, len(picture) < 400_000) == ((750, 1000), True)
+    assert result.bodies[0].true_outline[0] == pytest.approx((50.0, 42.5), abs=0.1)

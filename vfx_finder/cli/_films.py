@@ -1,9 +1,10 @@
 """The part of `vfx-finder evaluate` that holds lateral films against their named corners."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,26 @@ NUMBERS_FILE = "films.json"
 
 FILM_BUNDLES = ("xray_spine",)
 """The models that read films."""
+
+
+@dataclass(frozen=True)
+class Films:
+    """What was measured on films, and what with."""
+
+    results: "FilmResults"
+    made: "Origin"
+
+    @property
+    def are_there(self) -> bool:
+        """Whether any was evaluated."""
+        return any(self.results.of_file.values())
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The numbers as plain data."""
+        from pipelines.evaluation.film_tables import to_json
+
+        return to_json(self.results, self.made)
 
 
 def films_in(paths: Sequence[Path]) -> list[Path]:
@@ -40,8 +61,9 @@ def film_analyser() -> "Analyser":
     return lambda files: analyse_films(files, model())
 
 
-def show_films(console: Console, results: "FilmResults") -> None:
-    """Print what was measured on the films of each annotations file, and each that was refused or not evaluated."""
+def show_films(console: Console, results: "FilmResults", every_table: bool = False) -> None:
+    """Print what was measured on the films of each annotations file, and each that was refused or not evaluated; with
+    every table also by part of the spine and level."""
     from pipelines.evaluation.film_tables import NOTICE, film_tables
 
     if results.taken_up:
@@ -51,21 +73,24 @@ def show_films(console: Console, results: "FilmResults") -> None:
             f"[yellow]{results.outdated} kept results are of other weights or code and do not count.[/yellow]"
         )
     for table in film_tables(results):
-        console.print(_rendered(table))
+        if every_table or not table.is_strata:
+            console.print(_rendered(table))
     for one in results.excluded:
         console.print(f"{one.name}: {one.reason}", style="dim", highlight=False, markup=False)
     console.print(f"[yellow]{NOTICE}[/yellow]")
-    console.print("Films alone were evaluated; for CTs and masks name their folders without those of films.")
 
 
-def write_films(results: "FilmResults", made: "Origin", files: Sequence[Path | None]) -> None:
-    """Write the numbers to each of these files that is one."""
-    from pipelines.evaluation.film_tables import to_json
+def write_films(films: Films, folder: Path, beside_cts: bool) -> Path:
+    """Write numbers and page into this folder; where the page lies."""
+    from pipelines.evaluation.film_page import write_film_page
 
-    document = json.dumps(to_json(results, made), indent=1, allow_nan=False)
-    for file in files:
-        if file:
-            file.write_text(document + "\n", encoding="utf-8")
+    write_numbers(films.document, folder / NUMBERS_FILE)
+    return write_film_page(films.results, films.made, folder, beside_cts)
+
+
+def write_numbers(document: Mapping[str, Any], file: Path) -> None:
+    """Write the numbers of an evaluation."""
+    file.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _rendered(told: "tables.Table") -> Table:
