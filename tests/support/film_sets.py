@@ -47,23 +47,24 @@ def write_films(folder: Path, grades: Mapping[str, Mapping[str, int]], absent: t
     return file
 
 
-def said(level: Level, row: float, *, mirrored: bool = False, suspected: bool = False) -> Finding:
-    """A finding at this row; mirrored, it is drawn on a picture that is held so."""
+def said(level: Level, row: float, *, mirrored: bool = False, suspected: bool = False, scale: int = 1) -> Finding:
+    """A finding at this row of the film; mirrored, it is drawn on a picture that is held so, `scale` times as large."""
     corners = box(row)
     if mirrored:
         corners = np.stack([corners[:, 0], SIZE[1] - 1 - corners[:, 1]], 1)
-    at = [(float(col), float(row)) for row, col in corners]
+    at = [(float(col), float(row)) for row, col in corners * scale]
     drawing = Drawing((at[0], at[1], at[3], at[2]), ((at[0], at[2]), (at[0], at[2]), (at[1], at[3])))
     flags = (FILM_SUSPECTED,) if suspected else ()
     vertebra = Vertebra(LevelEstimate(level, 0.9, {}), (120.0, row, 0.0), Heights(30, 28, 30), flags, drawing)
     return Finding(vertebra, Loss(0.1, 0.1), None, None, 0.9 if suspected else 0.1)
 
 
-def analysis(*findings: Finding) -> Analysis:
-    """An analysis of a film with these findings and a picture as large as the film."""
+def analysis(*findings: Finding, scale: int = 1) -> Analysis:
+    """An analysis of a film with these findings and a picture `scale` times as large as the film."""
+    rows, columns = (side * scale for side in SIZE)
     buffer = BytesIO()
-    Image.fromarray(np.full(SIZE, 90, np.uint8)).save(buffer, "PNG")
-    picture = SagittalPicture(buffer.getvalue(), SIZE[1], SIZE[0], 1.0)
+    Image.fromarray(np.full((rows, columns), 90, np.uint8)).save(buffer, "PNG")
+    picture = SagittalPicture(buffer.getvalue(), columns, rows, 1.0)
     return Analysis("DX", None, findings, PatientSummary(0, 0, 0, 0.0), (), {"total": 2.0}, picture=picture)
 
 

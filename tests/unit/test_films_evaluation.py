@@ -120,17 +120,21 @@ def test_a_point_of_the_film_lies_on_the_picture_where_its_pixel_does(way: Way) 
     assert held.on_film(np.array([[row, col]]) / 2) == pytest.approx(np.array([[200.0, 40.0]]))
 
 
-def test_what_was_found_is_drawn_over_its_true_corners_however_the_picture_is_held(annotations: Path) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("scale", "size"), [(1, (300, 400)), (4, (750, 1000))])
+def test_what_was_found_is_drawn_over_its_true_corners_however_the_picture_is_held(
+    annotations: Path, mirrored: bool, scale: int, size: tuple[int, int]
+) -> None:
     (truth,) = film_truths(annotations)
-    for mirrored in (False, True):
-        found = [said(level, AT[level], mirrored=mirrored) for level in LEVELS]
-        result, picture = film_result(truth, lambda _, found=found: analysis(*found))
-        assert picture is not None
-        assert picture.startswith(b"\xff\xd8")
-        assert result.picture == (SIZE[1], SIZE[0])
-        body = result.bodies[1]
-        assert np.array(body.outline) == pytest.approx(np.array(body.true_outline), abs=0.1)
-        assert (body.true_outline[0][0] > SIZE[1] / 2) is mirrored
+    found = [said(level, AT[level], mirrored=mirrored, scale=scale) for level in LEVELS]
+    result, picture = film_result(truth, lambda _: analysis(*found, scale=scale))
+    assert picture is not None
+    assert picture.startswith(b"\xff\xd8")
+    assert result.picture == size
+    body = result.bodies[1]
+    # mirroring is about the middle of a pixel, which is as wide as the picture is large
+    assert np.array(body.outline) == pytest.approx(np.array(body.true_outline), abs=0.1 if scale == 1 else 2.0)
+    assert (body.true_outline[0][0] > size[0] / 2) is mirrored
 
 
 def test_a_film_that_was_refused_is_shown_as_it_was_given_with_its_true_corners(annotations: Path) -> None:
