@@ -19,7 +19,7 @@ def film_wrongs(result: FilmResult) -> tuple[Wrong, ...]:
     return told_wrong(
         (
             ("refused", int(refused), 8.0),
-            ("fracture not suspected", 0 if refused else _count(result, is_unsuspected_fracture), 6.0),
+            ("fracture not suspected", _count(result, is_unsuspected_fracture), 6.0),
             ("falsely suspected", _count(result, is_falsely_suspected), 5.0),
             ("false body suspected", sum(stray.inside and stray.suspected for stray in result.strays), 5.0),
             ("false body", result.false_bodies, 4.0),

@@ -101,9 +101,9 @@ def test_curves_calibration_and_levels_are_drawn_where_grades_are_known(html: st
 
 def test_the_worst_films_come_first_with_picture_truth_and_what_was_said(html: str) -> None:
     worst = html[html.index('id="worst"') :]
-    assert re.findall(r"-name\">\s*<a href=\"#case-\d\">(.*?)</a>", worst) == ["false.png", "unseen.png", "chest.png"]
+    assert re.findall(r"-name\">\s*<a href=\"#case-\d\">(.*?)</a>", worst) == ["chest.png", "false.png", "unseen.png"]
     assert html.count("data:image/jpeg;base64,") == 3
-    shown = dict(zip(("false", "unseen", "chest"), worst.split("<article")[1:], strict=True))
+    shown = dict(zip(("chest", "false", "unseen"), worst.split("<article")[1:], strict=True))
     assert "falsely suspected, false body suspected, false body" in shown["false"]
     assert ">L1 suspected</text>" in shown["false"]
     assert ">L4? suspected</text>" in shown["false"]
@@ -112,7 +112,7 @@ def test_the_worst_films_come_first_with_picture_truth_and_what_was_said(html: s
     assert ">T11 (true T12)</text>" in shown["unseen"]
     assert ">L2 not found</text>" in shown["unseen"]
     assert all(f"outline-{kind}" in shown["unseen"] for kind in ("missed", "named", "lost"))
-    assert 'class="wrong">refused</span>' in shown["chest"]
+    assert 'class="wrong">refused, fracture not suspected</span>' in shown["chest"]
     assert shown["chest"].count("<polygon") == 3
 
 
