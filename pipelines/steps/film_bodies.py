@@ -14,7 +14,7 @@ from pipelines.steps.film_gaps import look_between
 from pipelines.steps.film_grid import Floats
 from pipelines.steps.film_judge import Evidence
 from pipelines.steps.film_looks import Found, LookNetwork, look_along, looked_again, softened
-from pipelines.steps.film_sacrum import StripNetwork, find_sacrum
+from pipelines.steps.film_sacrum import StripNetwork, find_sacrum, without_sacrum
 from vfx_finder.domain.spine import Heights
 
 POINT_SD_PX = 1.7
@@ -75,6 +75,8 @@ def find_bodies(picture: FloatArray, mm_per_pixel: float, corridor: Corridor, ne
             break
         found, chain = [*found, *between], longer
     again = looked_again(soft, chain, network)
+    if sacrum is None:
+        again, sacrum = without_sacrum(again, corridor)
     return Reading(tuple(_body(one, picture.shape, corridor, mm_per_pixel) for one in again), sacrum)
 
 

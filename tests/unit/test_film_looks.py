@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
+from pipelines.steps import film_sacrum
 from pipelines.steps.film_bodies import SPREAD_SHARE, evidence_of, find_bodies
 from pipelines.steps.film_corridor import Corridor
 from pipelines.steps.film_gaps import look_between, places_between
@@ -130,6 +131,19 @@ def test_what_lies_at_the_sacrum_or_below_it_is_no_vertebra_however_much_it_look
     reading = find_bodies(film, MM, corridor(), BoxNetwork())
     assert reading.sacrum == pytest.approx((row, col), abs=3)
     assert [body.spot.centre[0] for body in reading.bodies] == pytest.approx(centres()[:-1, 0], abs=1.5)
+
+
+def test_only_where_no_sacrum_is_seen_the_foot_of_the_chain_may_be_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(film_sacrum, "SACRAL", -99.0)
+    film = painted()
+    reading = find_bodies(film, MM, corridor(), BoxNetwork())
+    assert len(reading.bodies) == film_sacrum.LEAST_CHAIN
+    assert reading.sacrum == pytest.approx(centres()[film_sacrum.LEAST_CHAIN], abs=1.5)
+    row, col = centres()[-1].astype(int)
+    film[row - 12 : row + 12, col - 15 : col + 15] = 1.0
+    assert len(find_bodies(film, MM, corridor(), BoxNetwork()).bodies) == BODIES - 1
 
 
 def test_a_body_that_the_film_ends_in_is_cut() -> None:
