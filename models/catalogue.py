@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine", "xray_spine")
 WEIGHTS = {
-    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors"),
+    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors", "shape.safetensors"),
     "xray_spine": ("film.safetensors", "strip.safetensors", "look.safetensors", "view.safetensors"),
 }
 
@@ -73,9 +73,12 @@ def load(device: str | None = None, *, films: bool = False) -> Models:
     `films`: with the research model for lateral films. Without it radiographs stay listed as not analysed.
     """
     from models.runner import CtSpine, Networks
+    from models.trees import Trees
 
-    chosen = device or ("cuda" if processor() else "cpu")
-    ct_spine = CtSpine(Networks(*_networks("ct_spine", ("coarse", "fine", "look", "kind"))), check("ct_spine"), chosen)
+    chosen, version = device or ("cuda" if processor() else "cpu"), check("ct_spine")
+    coarse, fine, look, kind = _networks("ct_spine", ("coarse", "fine", "look", "kind"))
+    shape = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    ct_spine = CtSpine(Networks(coarse, fine, look, kind, shape), version, chosen)
     return Models(ct_spine, load_films(chosen) if films else None)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.networks import COARSE_CLASSES, FINE_CLASSES, KIND_CLASSES
 from models.normalise import normalise
 from models.synthesis.sections import OFFSET_MM
+from models.trees import Trees
 from vfx_finder.domain.finding import ModelVersion
 
 FloatArray = NDArray[np.float32]
@@ -39,12 +40,13 @@ class FineMaps:
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of the ct_spine bundle."""
+    """The networks of the ct_spine bundle, and the trees that judge shapes."""
 
     coarse: nn.Module
     fine: nn.Module
     look: nn.Module
     kind: nn.Module
+    shape: Trees
 
 
 class CtSpine:
@@ -57,6 +59,7 @@ class CtSpine:
         self._fine = _placed(nets.fine, self._device, torch.channels_last)
         self._look = _placed(nets.look, self._device, torch.channels_last)
         self._kind = _placed(nets.kind, self._device, torch.channels_last_3d)
+        self._shape = nets.shape
 
     def coarse(self, hu: FloatArray) -> CoarseMaps:
         """Coarse maps of a 4 mm volume [Z, Y, X] in HU (head to foot, front to back, right to left)."""
@@ -83,6 +86,10 @@ class CtSpine:
         crops = torch.from_numpy(np.ascontiguousarray(hu, np.float32))[:, None]
         out: Tensor = self._kind(normalise(crops.to(self._device))).float().cpu()
         return out[:, :KIND_CLASSES].softmax(1).numpy()
+
+    def broken(self, facts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability [N] that a vertebra of these facts [N, k] (`pipelines.steps.shape_facts`) is grade 2 or 3."""
+        return self._shape.probability(facts)
 
     @torch.inference_mode()
     def _run(self, net: nn.Module, image: Tensor, multiple: int) -> Tensor:

@@ -15,7 +15,7 @@ from pipelines.steps.choose import XRAY_MODALITIES, Choice, NiftiFile, choose
 from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
-from pipelines.steps.judge import CUT, Circumstances, judge
+from pipelines.steps.judge import CUT, Circumstances, judge, may_be_asked
 from pipelines.steps.label import Numbering, number
 from pipelines.steps.likeness import Measured, likenesses
 from pipelines.steps.locate import SpineNetworks, locate
@@ -23,6 +23,7 @@ from pipelines.steps.material import materials
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
 from pipelines.steps.reformat import sagittal_reformat
+from pipelines.steps.shape_facts import Floats, shape_facts
 from pipelines.steps.volume import read_volume
 from vfx_finder.dicom.sagittal import packed
 from vfx_finder.domain import genant
@@ -47,7 +48,10 @@ Progress = Callable[[str, float], None]
 
 
 class SpineModel(SpineNetworks, Protocol):
-    """The networks that find vertebral bodies, and which they are."""
+    """The networks that find vertebral bodies, which they are, and whether their shape is that of a broken one."""
+
+    def broken(self, facts: Floats) -> Floats:
+        """Probability [N] of grade 2 or 3 by the facts [N, k] of `pipelines.steps.shape_facts`."""
 
     @property
     def version(self) -> ModelVersion:
@@ -169,7 +173,8 @@ def _analyse_one(
     if isinstance(located, Unsuitable):
         return replace(_not_analysed(choice, located, clock), models=version)
     with clock.step("measure"):
-        return replace(_measured(located, volume, options), modality=choice.modality, models=version)
+        analysis = _measured(located, volume, models.ct_spine, options)
+        return replace(analysis, modality=choice.modality, models=version)
 
 
 def _locate(volume: Volume, models: Models) -> Located | Unsuitable:
@@ -180,7 +185,7 @@ def _locate(volume: Volume, models: Models) -> Located | Unsuitable:
     return located
 
 
-def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
+def _measured(located: Located, volume: Volume, model: SpineModel, options: Options) -> Analysis:
     """Everything after the bodies are found. `modality`, `models` and `seconds` are filled in by the caller."""
     stack, bodies = located.stack, located.bodies
     measures = [measure_body(body, stack) for body in bodies]
@@ -191,8 +196,9 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
         for body, measure, level, flags in zip(bodies, measures, numbering.levels, remarks, strict=True)
     ]
     vertebrae = [_flagged_near_gap(vertebra, volume) for vertebra in vertebrae]
+    about = Circumstances(volume.slice_mm, options.rule)
     spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
-    findings, patient = judge(vertebrae, spreads, Circumstances(volume.slice_mm, options.rule))
+    findings, patient = judge(vertebrae, spreads, about, _broken(vertebrae, measures, about, model))
     why = _nothing_graded(findings)
     sites = [Site(*parts) for parts in zip(findings, bodies, measures, strict=True)]
     return Analysis(
@@ -206,6 +212,19 @@ def _measured(located: Located, volume: Volume, options: Options) -> Analysis:
         bone_density=bone_density(volume, stack, sites),
         reformat=packed(sagittal_reformat(volume, stack, bodies)),
     )
+
+
+def _broken(
+    vertebrae: Sequence[Vertebra], measures: Sequence[BodyMeasure | None], about: Circumstances, model: SpineModel
+) -> list[float | None]:
+    """The probability of grade 2 or 3 by the shape of each vertebra; None where its shape says nothing."""
+    chain = [
+        Measured(vertebra.level.level, measure) if measure and may_be_asked(vertebra) else None
+        for vertebra, measure in zip(vertebrae, measures, strict=True)
+    ]
+    facts = shape_facts(chain, about.slice_mm, about.rule)
+    said = np.where(np.isnan(facts[:, 0]), np.nan, model.broken(facts))
+    return [None if np.isnan(one) else float(one) for one in said]
 
 
 def _remarks(

@@ -69,11 +69,12 @@ class Patient:
     sex: str
     age: int
     acquisitions: tuple[Acquisition, ...]
+    seed: int = SEED
 
 
-def patient(number: int) -> Patient:
-    """Patient `number` (from 1) of the frozen set."""
-    rng = np.random.default_rng([SEED, number])
+def patient(number: int, seed: int = SEED) -> Patient:
+    """Patient `number` (from 1) of the frozen set, or of another set of the same make with another seed."""
+    rng = np.random.default_rng([seed, number])
     contents = str(rng.choice(CONTENTS, p=_SHARE))
     view = str(rng.choice(list(VIEWS), p=_VIEW_SHARE)) if contents != "none" else str(rng.choice(NOTHING))
     ranges = ((0.8, 1.5), (1.5, 3.0), (3.0, 5.0))
@@ -86,15 +87,14 @@ def patient(number: int) -> Patient:
             Acquisition("thick5", 5.0, "soft"),
             Acquisition("sharp1", RENDER_MM, "sharp"),
         )
-    return Patient(
-        number, contents, view, str(rng.choice(["F", "M"], p=(0.65, 0.35))), int(rng.integers(50, 92)), scans
-    )
+    sex, age = str(rng.choice(["F", "M"], p=(0.65, 0.35))), int(rng.integers(50, 92))
+    return Patient(number, contents, view, sex, age, scans, seed)
 
 
 def write_patient(one: Patient, folder: Path) -> list[Path]:
     """Write every scan of a patient as NIfTI (RAS) with its answer key; returns the images' paths."""
     torch.set_num_threads(1)
-    rng = np.random.default_rng([SEED, one.number, 1])
+    rng = np.random.default_rng([one.seed, one.number, 1])
     trunk = draw_trunk(rng, OPTIONS.get(one.contents, OPTIONS["normal"]))
     field = _field(one, trunk, rng)
     truth = _truth_hu(one, trunk, field, rng)
@@ -162,7 +162,7 @@ def scan_of(acquisition: Acquisition, rng: np.random.Generator) -> Scan:
 
 
 def _write(one: Patient, acquisition: Acquisition, scene: _Scene, folder: Path) -> Path:
-    rng = np.random.default_rng([SEED, one.number, 2, *acquisition.name.encode()])
+    rng = np.random.default_rng([one.seed, one.number, 2, *acquisition.name.encode()])
     scan = _in_pixels_of_the_plane(scan_of(acquisition, rng), scene.field)
     made = slices(scene.hu, scan, scene.field.pixel_mm, rng)
     made = made if made.image.shape[0] > 1 else replace(made, image=scene.hu)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.catalogue import SHELF, card, sha256
+from models.trees import Trees
 
 PARTS = {
     "ct_spine": {
@@ -40,6 +41,19 @@ def export(folder: Path, bundle: str, version: str) -> Path:
         content["training"][kind] = {"steps": saved["step"], **saved["plan"]}
     content["version"] = version
     content.pop("operating_points", None)  # measured with other weights
+    out = target / "configs" / "metadata.json"
+    out.write_text(json.dumps(content, indent=2) + "\n")
+    return out
+
+
+def export_shape(shape: Trees, patients: int, seed: int) -> Path:
+    """Write the trees that judge shapes into ct_spine, and their sha256 into its card; returns the card's path."""
+    content, target = card("ct_spine"), SHELF / "ct_spine"
+    path = target / "models" / "shape.safetensors"
+    shape.save(path)
+    content["sha256"][path.name] = sha256(path)
+    content["training"]["shape"] = {"patients": patients, "seed": seed}
+    content.pop("operating_points", None)  # measured with other trees
     out = target / "configs" / "metadata.json"
     out.write_text(json.dumps(content, indent=2) + "\n")
     return out

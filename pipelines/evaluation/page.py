@@ -20,7 +20,13 @@ from pipelines.evaluation.run import Results
 from pipelines.evaluation.tables import NONE, Table, counted, excluded_table, number, sections
 from pipelines.evaluation.worst import MOST, in_words, worst_first, wrongs
 from vfx_finder.domain.certainty import stated
-from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SHOWN_WHATEVER_IT_RESEMBLES, OperatingPoint
+from vfx_finder.domain.operating_point import (
+    BALANCED,
+    COUNTED_BY_GRADE,
+    OPERATING_POINTS,
+    SHOWN_WHATEVER_IT_RESEMBLES,
+    OperatingPoint,
+)
 
 PICTURE_EM = 11
 GUTTER = 160
@@ -59,13 +65,13 @@ def page(told: Evaluation, results: Results, beside_films: bool = False) -> str:
 
 
 def _whatever_it_resembles(points: Sequence[OperatingPoint]) -> str:
-    """Where a measured fracture is flagged although likeness to a mimic made its probability small."""
-    shown = " and ".join(f'"{point.name}"' for point in points if not point.mimics_count_fully)
+    """Where a measured fracture is flagged although its shape, or likeness to a mimic, made its probability small."""
+    by_grade = " and ".join(f'"{point.name}"' for point in points if not point.mimics_count_fully)
     others = " and ".join(f'"{point.name}"' for point in points if point.mimics_count_fully)
     return (
-        f"At {shown} a vertebra that measures grade {SHOWN_WHATEVER_IT_RESEMBLES} or more is flagged whatever its "
-        "probability: likeness to a mimic lowers the probability and never takes it off the worklist. "
-        f"At {others} the probability alone decides."
+        f"At {by_grade} a vertebra that measures grade {COUNTED_BY_GRADE} or more is flagged whatever its probability. "
+        f"At {others} the probability decides, which its shape gives: one that measures grade {COUNTED_BY_GRADE} and "
+        f"looks like a mimic may stay off the worklist, one of grade {SHOWN_WHATEVER_IT_RESEMBLES} never does."
     )
 
 

@@ -48,16 +48,19 @@ def judge(
     vertebrae: Sequence[Vertebra],
     ratio_spreads: Sequence[float] = (),
     circumstances: Circumstances | None = None,
+    broken: Sequence[float | None] = (),
 ) -> tuple[tuple[Finding, ...], PatientSummary]:
     """Grade every vertebra that can be graded, say why of every other, and sum up the patient.
 
-    `ratio_spreads` holds `BodyMeasure.ratio_spread` of each vertebra in the same order (empty: all 0).
+    `ratio_spreads` holds `BodyMeasure.ratio_spread` of each vertebra in the same order (empty: all 0), `broken` the
+    probability of grade 2 or 3 that its shape gives (None: the severity alone says it). Grades are the rule's alone.
     """
     about = circumstances or Circumstances()
     spreads = list(ratio_spreads) or [0.0] * len(vertebrae)
+    said = list(broken) or [None] * len(vertebrae)
     findings = tuple(
-        _judged(vertebra, _neighbours(vertebrae, at), spread, about)
-        for at, (vertebra, spread) in enumerate(zip(vertebrae, spreads, strict=True))
+        _with_probability(_judged(vertebra, _neighbours(vertebrae, at), spread, about), by_shape)
+        for at, (vertebra, spread, by_shape) in enumerate(zip(vertebrae, spreads, said, strict=True))
     )
     return findings, summary(findings)
 
@@ -99,6 +102,21 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
     )
 
 
+def _with_probability(finding: Finding, by_shape: float | None) -> Finding:
+    """The finding with the probability that its shape gives, where there is one and it is graded.
+
+    Likeness to a mimic is not counted once more: the shape that makes the likeness is what the probability is of.
+    """
+    if finding.grade is None or by_shape is None:
+        return finding
+    return replace(finding, probability_grade2plus=by_shape)
+
+
+def may_be_asked(vertebra: Vertebra) -> bool:
+    """Whether its heights may say something of it and of its neighbours: measured, wholly in view, and of bone."""
+    return vertebra.heights is not None and not _UNRELIABLE & set(vertebra.flags)
+
+
 def _unsuitable(vertebra: Vertebra) -> Unsuitable | None:
     level = vertebra.level.level
     if NO_VERTEBRA in vertebra.flags:
@@ -120,7 +138,7 @@ def _neighbours(vertebrae: Sequence[Vertebra], here: int) -> dict[Level, Heights
     return {
         other.level.level: other.heights
         for at, other in enumerate(vertebrae)
-        if at != here and other.heights is not None and not _UNRELIABLE & set(other.flags)
+        if at != here and other.heights is not None and may_be_asked(other)
     }
 
 

@@ -99,7 +99,7 @@ def _others(n: int, chain: Sequence[Measured | None]) -> dict[Level, Heights]:
     return {other.level: other.measure.heights for at, other in enumerate(chain) if at != n and other is not None}
 
 
-def _sags(measure: BodyMeasure) -> tuple[Floats, Floats]:
+def sags_of(measure: BodyMeasure) -> tuple[Floats, Floats]:
     """How deep (mm) each end-plate lies below the line between its two rims: upper, lower."""
     return _sag(measure.upper), _sag(-measure.lower)
 
@@ -180,7 +180,7 @@ def _is_wedged_like_its_neighbours(n: int, chain: Sequence[Measured | None]) -> 
 
 def _lies_straight(measure: BodyMeasure) -> bool:
     """End-plates hardly dished: the middle lies about half-way between the rims."""
-    return all(float(sag[MIDDLE].max()) <= STRAIGHT_MM + 1.0 for sag in _sags(measure))
+    return all(float(sag[MIDDLE].max()) <= STRAIGHT_MM + 1.0 for sag in sags_of(measure))
 
 
 def is_short(one: Measured, others: Mapping[Level, Heights]) -> bool:
@@ -199,7 +199,7 @@ def is_bowed(one: Measured) -> bool:
     """Cupid's bow: a smooth dish of the lower end-plate, deepest behind the middle, and none like it above."""
     if one.level not in BOW_LEVELS:
         return False
-    upper, lower = _sags(one.measure)
+    upper, lower = sags_of(one.measure)
     inner = (DEPTH_FRACTIONS > 0.2) & (DEPTH_FRACTIONS < 0.9)
     deepest = DEPTH_FRACTIONS[int(np.argmax(np.where(inner, lower, -np.inf)))]
     deep = float(lower[inner].max())
@@ -209,11 +209,11 @@ def is_bowed(one: Measured) -> bool:
 
 def lacks_corner(measure: BodyMeasure) -> bool:
     """Limbus: the upper end-plate does not rise to its front rim as the lower one does."""
-    upper, lower = _rise(measure.upper), _rise(-measure.lower)
+    upper, lower = rise_of(measure.upper), rise_of(-measure.lower)
     return lower - upper >= CORNER_MM and upper < LEAST_RISE_MM and not has_pit(measure)
 
 
-def _rise(plate: Floats) -> float:
+def rise_of(plate: Floats) -> float:
     """How far (mm) the front rim stands above the plate behind it, less the slope of the plate as a whole."""
     front, behind = _between(plate, 0.03, 0.12), _between(plate, 0.26, 0.38)
     slope = (_between(plate, 0.62, 0.74) - behind) / 0.36

@@ -154,7 +154,7 @@ def test_a_film_analysed_before_films_had_their_own_point_shows_no_figure_of_the
 def test_a_record_from_before_there_was_a_choice_reads_as_balanced() -> None:
     document = analysis_document(spines.analysis())
     del document["operating_point"]
-    assert analysis_of(document, b"").operating_point == BALANCED
+    assert analysis_of(document, b"").operating_point == OperatingPoint("balanced", 0.25)
 
 
 def test_a_study_is_recorded_once() -> None:

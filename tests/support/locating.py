@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.steps.facts import Body, FloatArray, Located, SagittalStack, Volume
 from vfx_finder.domain.finding import ModelVersion
@@ -73,6 +74,10 @@ class NoNetworks:
             raise AssertionError("no network in this test")
 
         fine = coarse
+
+        def broken(self, facts: NDArray[np.float64]) -> NDArray[np.float64]:
+            """Nothing: severity alone says how probable a fracture is."""
+            return np.full(len(facts), np.nan)
 
     ct_spine = _Model()
     xray_spine = None

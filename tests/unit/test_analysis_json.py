@@ -13,7 +13,7 @@ from pipelines.analysis_json import from_document, to_document, write_json
 from vfx_finder.domain.bone_density import BoneDensity, Contrast, Exposure, PassedOver, Trabecular, WhyNot
 from vfx_finder.domain.errors import Unreadable
 from vfx_finder.domain.finding import Analysis, Deformity, Finding, Loss, ModelVersion, PatientSummary
-from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, OPERATING_POINTS, Measured
+from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, OPERATING_POINTS, Measured, OperatingPoint
 from vfx_finder.domain.spine import Heights, Level, LevelEstimate, Vertebra
 from vfx_finder.domain.study import Reason, Unsuitable
 
@@ -103,7 +103,7 @@ def test_a_document_from_before_density_and_operating_points_is_still_read() -> 
     later = {"bone_density", "operating_point", "notice", "cement"}
     older = {key: value for key, value in json.loads(EXAMPLE).items() if key not in later}
     assert from_document(older).bone_density is None
-    assert from_document(older).operating_point == BALANCED
+    assert from_document(older).operating_point == OperatingPoint("balanced", 0.25), "as it was then"
 
 
 def test_what_was_not_measured_is_null_and_never_left_out() -> None:

@@ -1,5 +1,7 @@
 """What a radiologist changes on the study page, and what that makes of the signature."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,14 @@ def test_a_mild_flag_counts_towards_nothing_until_the_reader_confirms_it() -> No
 def test_a_mild_flag_given_another_grade_is_confirmed_by_that() -> None:
     assert from_form(FINDINGS, form(grade_T8="2")).outcome().grades[Level.T8] == 2
     assert Level.T8 not in from_form(FINDINGS, form(grade_T8="1")).outcome().grades
+
+
+def test_a_grade_2_that_is_probably_none_by_its_shape_is_not_signed_by_silence() -> None:
+    """Beside a real fracture one key signs all that stands: what looks like a mimic must not stand yet."""
+    probably_none = replace(FINDINGS[AT[Level.T12]], probability_grade2plus=0.04)
+    findings = tuple(probably_none if one is FINDINGS[AT[Level.T12]] else one for one in FINDINGS)
+    assert proposed(findings).outcome().grades == {Level.L1: 3}
+    assert from_form(findings, form(decision_T12="confirmed")).outcome().grades == {Level.T12: 2, Level.L1: 3}
 
 
 FILM = spines.film({Level.T12: (FILM_SUSPECTED,)}).findings

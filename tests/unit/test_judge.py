@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.steps.judge import Circumstances, judge
+from pipelines.steps.judge import CUT, Circumstances, judge
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Deformity, Finding
 from vfx_finder.domain.mimic import Mimic
@@ -154,7 +154,26 @@ def test_likeness_to_a_mimic_lowers_the_probability_and_never_the_grade() -> Non
     assert after.probability_grade2plus == genant.lowered(before.probability_grade2plus) < before.probability_grade2plus
     assert MIMIC in after.vertebra.flags
     assert SCREENING.flags(after.grade, after.probability_grade2plus)
-    assert BALANCED.flags(after.grade, after.probability_grade2plus)
+
+
+def test_the_shape_says_how_probable_a_fracture_is_and_never_which_grade_or_whether_one_is_given() -> None:
+    """A grade 2 by its heights whose end-plates are those of a Cupid's bow: told, at 4 %, and on nobody's worklist."""
+    spine = lumbar(L1=vertebra(Level.L1, (0.72, 0.85, 1.0), (MIMIC,)), L3=vertebra(Level.L3, flags=(CUT,)))
+    by_rule, _ = judge(spine)
+    by_shape, patient = judge(spine, broken=[0.04] * len(spine))
+    assert [one.grade for one in by_shape] == [one.grade for one in by_rule]
+    assert [one.unsuitable for one in by_shape] == [one.unsuitable for one in by_rule]
+    told = found(by_shape, Level.L1)
+    assert (told.grade, told.probability_grade2plus) == (2, 0.04), "likeness is not counted a second time"
+    assert MIMIC in told.vertebra.flags
+    assert found(by_shape, Level.L3).probability_grade2plus is None
+    assert not BALANCED.flags(told.grade, told.probability_grade2plus)
+    assert patient.max_grade == 2
+
+
+def test_a_vertebra_whose_shape_says_nothing_is_judged_by_its_severity() -> None:
+    spine = lumbar(L1=vertebra(Level.L1, (0.72, 0.85, 1.0)))
+    assert judge(spine, broken=[None] * len(spine)) == judge(spine)
 
 
 def test_two_likenesses_lower_no_more_than_one_and_a_lesion_lowers_nothing() -> None:

@@ -31,9 +31,14 @@ def test_what_a_stricter_point_flags_a_more_careful_one_flags_too(grade: int, pr
     assert asked == sorted(asked)
 
 
-@pytest.mark.parametrize(("point", "shown"), [(SCREENING, True), (BALANCED, True), (SPECIFIC, False)])
-def test_a_measured_grade_2_that_resembles_a_mimic_stays_except_at_specific(point, shown) -> None:
-    assert point.flags(grade=2, probability=0.15) is shown
+@pytest.mark.parametrize(("point", "shown"), [(SCREENING, True), (BALANCED, False), (SPECIFIC, False)])
+def test_a_measured_grade_2_that_is_probably_none_stays_where_grades_count(point, shown) -> None:
+    assert point.flags(grade=2, probability=0.05) is shown
+
+
+@pytest.mark.parametrize("point", OPERATING_POINTS.values())
+def test_a_measured_grade_3_is_shown_whatever_it_resembles(point) -> None:
+    assert point.flags(grade=3, probability=0.01)
 
 
 def test_a_vertebra_that_was_not_graded_is_never_flagged() -> None:

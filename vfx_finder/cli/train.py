@@ -42,5 +42,20 @@ def register(app: typer.Typer) -> None:
                     bar.update(task, completed=step, description=f"{kind} network, loss {loss:.3f}")  # type: ignore[arg-type]
 
                 training.train(chosen, into, tell, minutes * 60)
-        if export:
-            Console().print(f"Model card: {exporting.export(into, bundle, version)}")
+            if not export:
+                return
+            card = exporting.export(into, bundle, version)
+            if bundle == "ct_spine":
+                card = _shapes(bar, into, steps)
+        Console().print(f"Model card: {card}")
+
+
+def _shapes(bar: Progress, into: Path, patients: int | None) -> Path:
+    """What the exported networks measure of synthetic patients teaches which shapes are broken ones."""
+    from models.training.export import export_shape
+    from pipelines import shape_training as shapes
+
+    count = patients or shapes.PATIENTS
+    task = bar.add_task("shapes, patients measured", total=count)
+    learnt = shapes.learn(into / "shapes", count, lambda done, _: bar.update(task, completed=done))
+    return export_shape(learnt, count, shapes.SEED)

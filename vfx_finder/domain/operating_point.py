@@ -6,9 +6,10 @@ from typing import Any
 
 from vfx_finder.domain.study import FILMS
 
-SHOWN_WHATEVER_IT_RESEMBLES = 2
-"""From this measured grade on, likeness to a mimic lowers a vertebra's probability but never takes it off the
-worklist, except at "specific": a mimic and a fracture can stand in one vertebra."""
+SHOWN_WHATEVER_IT_RESEMBLES = 3
+"""From this measured grade on a vertebra stands on the worklist whatever it resembles: two fifths of a height are no
+mimic's alone, and a mimic and a fracture can stand in one vertebra. Where a point counts by grade, from 2 on."""
+COUNTED_BY_GRADE = 2
 
 NOT_MEASURED = "not yet measured"
 """Stands where the model was not measured at its operating point."""
@@ -29,7 +30,8 @@ class Measured:
 class OperatingPoint:
     """A vertebra whose probability of grade 2 or 3 is at least `threshold` is flagged.
 
-    `mimics_count_fully`: one that measures grade 2 or 3 may stay off the worklist because it resembles a mimic.
+    `mimics_count_fully`: one that measures grade 2 may stay off the worklist where its shape is rather that of a
+    sound vertebra, or of a mimic; else every measured grade 2 is flagged.
     `measured`: what the installed model was measured at with this threshold; None where it was not.
     """
 
@@ -42,8 +44,8 @@ class OperatingPoint:
         """Whether a vertebra of this Genant grade and this probability of grade 2 or 3 reaches the worklist."""
         if grade is None or probability is None:
             return False
-        shown_anyway = grade >= SHOWN_WHATEVER_IT_RESEMBLES and not self.mimics_count_fully
-        return shown_anyway or probability >= self.threshold
+        by_grade = SHOWN_WHATEVER_IT_RESEMBLES if self.mimics_count_fully else COUNTED_BY_GRADE
+        return grade >= by_grade or probability >= self.threshold
 
     def with_measured(self, measured: Measured | None) -> "OperatingPoint":
         """This point with its measurement; one that was made with another threshold says nothing about it."""
@@ -66,11 +68,14 @@ class OperatingPoint:
 
 
 SCREENING = OperatingPoint("screening", 0.1)
-BALANCED = OperatingPoint("balanced", 0.25)
+BALANCED = OperatingPoint("balanced", 0.25, mimics_count_fully=True)
 SPECIFIC = OperatingPoint("specific", 0.5, mimics_count_fully=True)
-"""In a vertebra that resembles no mimic and whose planes agree, screening flags from a severity of 22.5 %, half-way
-between the bounds of Genant's grades 1 and 2; balanced from 25 %, where grade 2 begins (Genant et al. 1993); specific
-from 27.5 %."""
+"""Of measured grade 2 vertebrae "screening" shows all, "balanced" those that are broken with 1 in 4 by their shape
+(`pipelines.steps.shape_facts`), "specific" those that rather are than not; a measured grade 3 is always shown. One in
+four finds no fewer synthetic fractures than the measured grade alone (docs/evidence/ct_spine.md)."""
+
+_BEFORE_A_CHOICE = OperatingPoint("balanced", 0.25)
+"""What every result was flagged by before there was a choice of points."""
 
 ON_FILMS = OperatingPoint("films (research)", 0.5)
 """The probability from which a vertebra on a film is suspected (`pipelines.steps.film_judge`), whatever point is set:
@@ -80,12 +85,12 @@ OPERATING_POINTS: dict[str, OperatingPoint] = {point.name: point for point in (S
 
 
 def operating_point_of(row: Mapping[str, Any] | None, modality: str) -> OperatingPoint:
-    """The point that a kept result was made at, from its document; results from before there was one are of "balanced".
+    """The point that a kept result was made at, from its document; those from before there was a choice name none.
 
     Before films had a point of their own their results carried CT's, whose figures say nothing of films: those are read
     as `ON_FILMS`, not measured.
     """
-    point = OperatingPoint(**{**row, "measured": _measured(row["measured"])}) if row else BALANCED
+    point = OperatingPoint(**{**row, "measured": _measured(row["measured"])}) if row else _BEFORE_A_CHOICE
     return ON_FILMS if modality in FILMS and point.name != ON_FILMS.name else point
 
 

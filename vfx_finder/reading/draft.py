@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vfx_finder.domain.finding import Finding
+from vfx_finder.domain.operating_point import BALANCED
 from vfx_finder.domain.referral import REFERRED_FROM_GRADE
 from vfx_finder.domain.review import ConfirmedFracture, Decision, RejectReason, ReviewOutcome, VertebraDecision
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level
@@ -131,14 +132,19 @@ class Draft:
 
 
 def proposed(findings: Sequence[Finding]) -> Draft:
-    """The draft as the software proposes it: a flag from `REFERRED_FROM_GRADE` stands until a reader rejects it, a
-    milder one, or one without a grade on a film, does not stand until a reader confirms it."""
+    """The draft as the software proposes it: a flag from `REFERRED_FROM_GRADE` stands until a reader rejects it. A
+    milder one, one without a grade on a film, or one that is probably none by its shape (under the probability of
+    "balanced") does not stand until a reader confirms it."""
     return Draft(tuple(_proposed(index, found) for index, found in enumerate(findings)))
 
 
 def _proposed(index: int, found: Finding) -> Row:
-    is_open = found.is_suspected and (found.grade or 0) < REFERRED_FROM_GRADE
+    is_open = found.is_suspected and ((found.grade or 0) < REFERRED_FROM_GRADE or not _is_flagged(found))
     return Row(index, found, found.vertebra.level.level, found.grade, None if is_open else Decision.CONFIRMED)
+
+
+def _is_flagged(found: Finding) -> bool:
+    return BALANCED.flags(found.grade, found.probability_grade2plus)
 
 
 def as_it_stands(file: StudyFile) -> Draft:

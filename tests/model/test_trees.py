@@ -1,0 +1,49 @@
+"""Trees as arrays say what the library that fitted them says, and no file of theirs can run code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.training.trees import fit
+from models.trees import Trees
+
+RISING = (True, False, False)
+
+
+@pytest.fixture(scope="module")
+def table() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(11)
+    facts = rng.normal(size=(600, 3))
+    is_so = facts[:, 0] + 0.5 * (facts[:, 1] > 0) + 0.3 * rng.normal(size=600) > 0.6
+    facts[rng.random(facts.shape) < 0.1] = np.nan
+    return facts, is_so
+
+
+@pytest.fixture(scope="module")
+def trees(table: tuple[np.ndarray, np.ndarray]) -> Trees:
+    return fit(*table, RISING)
+
+
+def test_what_was_learnt_is_told_apart(trees: Trees, table: tuple[np.ndarray, np.ndarray]) -> None:
+    said = trees.probability(table[0])
+    assert ((said > 0) & (said < 1)).all()
+    assert said[table[1]].mean() > 0.7 > 0.3 > said[~table[1]].mean()
+
+
+def test_a_file_holds_all_that_is_said(trees: Trees, table: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    trees.save(tmp_path / "trees.safetensors")
+    again = Trees.load(tmp_path / "trees.safetensors")
+    assert np.array_equal(again.probability(table[0]), trees.probability(table[0]))
+
+
+def test_a_fact_that_may_only_raise_the_probability_never_lowers_it(trees: Trees) -> None:
+    rng = np.random.default_rng(12)
+    rows = rng.normal(size=(200, 3))
+    higher = rows + np.array([1.0, 0.0, 0.0])
+    assert (trees.probability(higher) >= trees.probability(rows) - 1e-12).all()
+
+
+def test_an_unknown_fact_is_answered_and_no_rows_have_no_answer(trees: Trees) -> None:
+    assert 0 < trees.probability(np.full((1, 3), np.nan))[0] < 1
+    assert trees.probability(np.empty((0, 3))).shape == (0,)
