@@ -111,13 +111,14 @@ def core_levels(rows: Sequence[Graded]) -> list[Graded]:
 
 
 def _judged(measures: dict[Level, MaskMeasure]) -> dict[Level, Finding]:
-    vertebrae = [_vertebra(level, measure) for level, measure in measures.items()]
+    vertebrae = [vertebra_of(level, measure) for level, measure in measures.items()]
     spreads = [measure.body.ratio_spread if measure.body else 0.0 for measure in measures.values()]
     findings, _ = judge(vertebrae, spreads)
     return {finding.vertebra.level.level: finding for finding in findings}
 
 
-def _vertebra(level: Level, measure: MaskMeasure) -> Vertebra:
+def vertebra_of(level: Level, measure: MaskMeasure) -> Vertebra:
+    """A labelled body as if it had been found on an image, its level known."""
     body = measure.body
     flags = ((CUT,) if measure.cut else ()) + (body.flags if body else ())
     known = LevelEstimate(level, 1.0, {})

@@ -1,0 +1,54 @@
+"""The trees learn from synthetic patients as the installed networks measure them, and go on where they stood."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.synthesis.validation import SEED as FROZEN
+from models.synthesis.validation import patient
+from models.training.trees import SETTINGS
+from pipelines import shape_training
+from pipelines.shape_training import FIRST, SEED, _is_broken, learn
+from pipelines.steps.shape_facts import FACTS
+from tests.support import spines
+from vfx_finder.domain.spine import Level
+
+PATIENTS = 3
+
+
+def silent(done: int, of: int) -> None:
+    assert 0 <= done <= of
+
+
+def test_trees_learn_from_measured_patients_and_a_later_call_draws_none_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "min_samples_leaf", 2)
+    trees = learn(tmp_path, PATIENTS, silent)
+    lessons = [dict(np.load(path)) for path in sorted(tmp_path.glob("*.npz"))]
+    assert len(lessons) == PATIENTS
+    facts = np.concatenate([one["facts"] for one in lessons])
+    is_broken = np.concatenate([one["is_broken"] for one in lessons])
+    assert facts.shape == (len(is_broken), len(FACTS))
+    assert 0 < is_broken.sum() < len(is_broken)
+    said = trees.probability(facts)
+    assert said[is_broken].mean() > 0.8 > 0.2 > said[~is_broken].mean()
+    monkeypatch.setattr(shape_training, "write_patient", None)
+    assert np.array_equal(learn(tmp_path, PATIENTS, silent).probability(facts), said)
+
+
+def test_no_patient_of_the_frozen_set_teaches() -> None:
+    assert SEED != FROZEN
+    assert patient(FIRST, SEED) != patient(FIRST)
+
+
+def test_what_was_found_beside_the_spine_was_not_drawn_broken() -> None:
+    found = spines.analysis({Level.L1: 2}).findings[0]
+    there = {"centre_mm": list(found.vertebra.centre_mm), "grade": 2}
+    away = {**there, "centre_mm": [value + 20.0 for value in found.vertebra.centre_mm]}
+    assert _is_broken(found, [away, there])
+    assert not _is_broken(found, [json.loads(json.dumps({**there, "grade": 1})), away])
+    assert not _is_broken(found, [away])
+    assert not _is_broken(found, [])
