@@ -34,7 +34,7 @@ def test_trees_learn_from_measured_patients_and_a_later_call_draws_none_again(
     assert facts.shape == (len(is_broken), len(FACTS))
     assert 0 < is_broken.sum() < len(is_broken)
     said = trees.probability(facts)
-    assert said[is_broken].mean() > 0.8 > 0.2 > said[~is_broken].mean()
+    assert said[is_broken].min() > 0.5 > 0.2 > said[~is_broken].mean()
     monkeypatch.setattr(shape_training, "write_patient", None)
     assert np.array_equal(learn(tmp_path, PATIENTS, silent).probability(facts), said)
 
