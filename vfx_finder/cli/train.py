@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         steps: Annotated[int | None, typer.Option(help="Steps per network instead of the plan's own.")] = None,
         minutes: Annotated[float, typer.Option(help="Stop each network after this many minutes.")] = 24 * 60,
         export: Annotated[bool, typer.Option(help="Write the weights into the bundle when done.")] = False,
-        version: Annotated[str, typer.Option(help="Version of the exported bundle.")] = "0.3.0+retrained",
+        version: Annotated[str, typer.Option(help="Version of the exported bundle.")] = "0.4.0+retrained",
     ) -> None:
         """Train a bundle's networks on synthetic images; resumes, saves every two minutes, logs its curve."""
         from models.training import export as exporting
