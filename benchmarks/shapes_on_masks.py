@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -57,8 +58,8 @@ def of_case(case: Case, shape: Trees) -> list[Said]:
         Measured(level, measure.body) if measure.body and may_be_asked(vertebra) else None
         for (level, measure), vertebra in zip(measures.items(), vertebrae, strict=True)
     ]
-    asked = shape.probability(shape_facts(chain, SLICE_MM))
-    broken = [None if one is None else float(p) for one, p in zip(chain, asked, strict=True)]
+    facts = shape_facts(chain, SLICE_MM)
+    broken = [None if np.isnan(row[0]) else float(p) for row, p in zip(facts, shape.probability(facts), strict=True)]
     spreads = [measure.body.ratio_spread if measure.body else 0.0 for measure in measures.values()]
     findings, _ = judge(vertebrae, spreads, broken=broken)
     return [

@@ -4,6 +4,7 @@ Drawn shapes alone would teach too much: what counts is how the networks outline
 drawn, scanned and analysed, and what is measured of each vertebra is kept with what it was drawn as.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,6 +69,7 @@ def learn(folder: Path, patients: int, told: Callable[[int, int], None], models:
     `folder` keeps the lesson of each patient. Raises `ValueError` where none of them shows a fracture, or all do.
     """
     shelf = models or load()
+    folder = folder / _taught_by(shelf)
     folder.mkdir(parents=True, exist_ok=True)
     lessons = []
     for done, number in enumerate(range(FIRST, FIRST + patients)):
@@ -78,6 +80,11 @@ def learn(folder: Path, patients: int, told: Callable[[int, int], None], models:
         raise ValueError("These patients show nothing to tell apart: take more of them.")
     told(patients, patients)
     return trees.fit(facts, is_broken, tuple(fact in RISING for fact in FACTS))
+
+
+def _taught_by(shelf: Models) -> str:
+    """A name for what these weights measure of these facts: lessons of others are not taken up."""
+    return hashlib.sha256("\n".join((shelf.ct_spine.version.sha256, *FACTS)).encode()).hexdigest()[:16]
 
 
 def _kept(path: Path, number: int, shelf: Models) -> Lesson:
@@ -116,7 +123,7 @@ def _of_scan(image: Path, shelf: Models) -> Lesson:
     truth = json.loads(image.with_name(image.name.replace(".nii.gz", ".truth.json")).read_text())["vertebrae"]
     asked = [
         (facts, _is_broken(finding, truth))
-        for facts, finding in zip(listening.heard, findings, strict=False)
+        for facts, finding in zip(listening.heard, findings, strict=True)
         if not np.isnan(facts[0]) and finding.vertebra.level.level in genant.LEVELS_WITH_GRADE
     ]
     return Lesson(np.array([f for f, _ in asked]).reshape(-1, len(FACTS)), np.array([b for _, b in asked], bool))

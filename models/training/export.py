@@ -46,13 +46,17 @@ def export(folder: Path, bundle: str, version: str) -> Path:
     return out
 
 
-def export_shape(shape: Trees, patients: int, seed: int) -> Path:
-    """Write the trees that judge shapes into ct_spine, and their sha256 into its card; returns the card's path."""
+def export_shape(shape: Trees, taught: dict[str, int], version: str) -> Path:
+    """Write the trees that judge shapes into ct_spine, their sha256 and how they were `taught` into its card.
+
+    Returns the card's path.
+    """
     content, target = card("ct_spine"), SHELF / "ct_spine"
     path = target / "models" / "shape.safetensors"
     shape.save(path)
     content["sha256"][path.name] = sha256(path)
-    content["training"]["shape"] = {"patients": patients, "seed": seed}
+    content["training"]["shape"] = taught
+    content["version"] = version
     content.pop("operating_points", None)  # measured with other trees
     out = target / "configs" / "metadata.json"
     out.write_text(json.dumps(content, indent=2) + "\n")

@@ -59,7 +59,7 @@ def judge(
     spreads = list(ratio_spreads) or [0.0] * len(vertebrae)
     said = list(broken) or [None] * len(vertebrae)
     findings = tuple(
-        _with_probability(_judged(vertebra, _neighbours(vertebrae, at), spread, about), by_shape)
+        _with_probability(_judged(vertebra, _neighbours(vertebrae, at), spread, about), by_shape, about.rule)
         for at, (vertebra, spread, by_shape) in enumerate(zip(vertebrae, spreads, said, strict=True))
     )
     return findings, summary(findings)
@@ -102,14 +102,18 @@ def _judged(vertebra: Vertebra, neighbours: Mapping[Level, Heights], spread: flo
     )
 
 
-def _with_probability(finding: Finding, by_shape: float | None) -> Finding:
-    """The finding with the probability that its shape gives, where there is one and it is graded.
+def _with_probability(finding: Finding, by_shape: float | None, rule: GenantRule) -> Finding:
+    """A graded finding with the probability that its shape gives, where there is one.
 
-    Likeness to a mimic is not counted once more: the shape that makes the likeness is what the probability is of.
+    Likeness to a mimic is not counted once more: the shape that makes the likeness is what the probability is of. A
+    plain loss, or a grade 2 whose shape was not asked, keeps `genant.PLAIN_AT_LEAST`, whatever it resembles.
     """
-    if finding.grade is None or by_shape is None:
+    if finding.grade is None or finding.loss is None or finding.probability_grade2plus is None:
         return finding
-    return replace(finding, probability_grade2plus=by_shape)
+    said = finding.probability_grade2plus if by_shape is None else by_shape
+    severity = genant.severity(finding.vertebra.level.level, finding.loss, rule)
+    is_plain = severity >= (rule.moderate if by_shape is None else rule.plain)
+    return replace(finding, probability_grade2plus=max(said, genant.PLAIN_AT_LEAST) if is_plain else said)
 
 
 def may_be_asked(vertebra: Vertebra) -> bool:

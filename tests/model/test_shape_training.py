@@ -27,7 +27,7 @@ def test_trees_learn_from_measured_patients_and_a_later_call_draws_none_again(
 ) -> None:
     monkeypatch.setitem(SETTINGS, "min_samples_leaf", 2)
     trees = learn(tmp_path, PATIENTS, silent)
-    lessons = [dict(np.load(path)) for path in sorted(tmp_path.glob("*.npz"))]
+    lessons = [dict(np.load(path)) for path in sorted(tmp_path.rglob("*.npz"))]
     assert len(lessons) == PATIENTS
     facts = np.concatenate([one["facts"] for one in lessons])
     is_broken = np.concatenate([one["is_broken"] for one in lessons])

@@ -5,8 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.catalogue import SHELF
 from models.training.trees import fit
 from models.trees import Trees
+from pipelines.steps.shape_facts import FACTS, shape_facts
+from tests.support.end_plates import plates, spine
+from vfx_finder.domain.spine import Level
 
 RISING = (True, False, False)
 
@@ -47,3 +51,15 @@ def test_a_fact_that_may_only_raise_the_probability_never_lowers_it(trees: Trees
 def test_an_unknown_fact_is_answered_and_no_rows_have_no_answer(trees: Trees) -> None:
     assert 0 < trees.probability(np.full((1, 3), np.nan))[0] < 1
     assert trees.probability(np.empty((0, 3))).shape == (0,)
+
+
+def test_the_shipped_trees_ask_the_facts_that_are_measured_and_know_a_plain_wedge() -> None:
+    """Trees of other facts would load all the same: what they say of a sound and of a wedged spine would not fit."""
+    shape = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    assert shape.feature.max() < len(FACTS)
+    sound = spine({})
+    wedged = spine({Level.L1: plates(Level.L1, (0.6, 0.8, 1.0))})
+    at = [one.level for one in sound].index(Level.L1)
+    assert shape.probability(shape_facts(sound, 1.5)).max() < 0.05
+    said = shape.probability(shape_facts(wedged, 1.5))
+    assert said[at] > 0.8 > 0.1 > np.delete(said, at).max()

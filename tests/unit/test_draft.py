@@ -55,7 +55,16 @@ def test_a_grade_2_that_is_probably_none_by_its_shape_is_not_signed_by_silence()
     probably_none = replace(FINDINGS[AT[Level.T12]], probability_grade2plus=0.04)
     findings = tuple(probably_none if one is FINDINGS[AT[Level.T12]] else one for one in FINDINGS)
     assert proposed(findings).outcome().grades == {Level.L1: 3}
+    assert proposed(findings).worst_index == AT[Level.L1]
     assert from_form(findings, form(decision_T12="confirmed")).outcome().grades == {Level.T12: 2, Level.L1: 3}
+
+
+def test_the_eye_goes_first_to_what_brought_the_study_and_not_to_a_higher_grade_that_is_probably_none() -> None:
+    likely = {Level.T8: 0.47, Level.T12: 0.04}
+    found = spines.analysis({Level.T8: 1, Level.T12: 2}).findings
+    findings = [replace(one, probability_grade2plus=likely.get(one.vertebra.level.level, 0.01)) for one in found]
+    worst = proposed(findings).rows[proposed(findings).worst_index]
+    assert worst.level is Level.T8
 
 
 FILM = spines.film({Level.T12: (FILM_SUSPECTED,)}).findings

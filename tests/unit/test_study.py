@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipelines import study
 from pipelines.steps.facts import Located, Volume
+from pipelines.steps.shape_facts import FACTS
 from tests.support.ct_series import TRUNK, landmark_series, written
 from tests.support.dicom import mr_slice, radiograph
 from tests.support.locating import FIRST_ROW_LPS, PITCH, VERSION, ForbiddenShelf, NoNetworks, StandIn, bodies_of
@@ -53,6 +54,24 @@ def test_a_wedged_vertebra_is_a_moderate_fracture(ct: list[Path], monkeypatch: p
     worst = max(analysis.findings, key=lambda finding: finding.grade or 0)
     assert worst is analysis.findings[2]
     assert worst.deformity == "wedge"
+
+
+def test_the_model_says_how_probable_a_fracture_is_from_the_facts_of_each_body(
+    ct: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[np.ndarray] = []
+
+    def broken(_model: object, facts: np.ndarray) -> np.ndarray:
+        asked.append(facts)
+        return np.linspace(0.1, 0.2, len(facts))
+
+    monkeypatch.setattr(NoNetworks._Model, "broken", broken)
+    analysis = analysed(ct, bodies_of(HEALTHY), monkeypatch)
+    (facts,) = asked
+    assert facts.shape == (len(analysis.findings), len(FACTS))
+    said = [one.probability_grade2plus for one in analysis.findings if one.grade is not None]
+    assert said
+    assert set(said) <= set(np.linspace(0.1, 0.2, len(facts)).tolist())
 
 
 def test_a_body_that_is_probably_none_is_listed_with_its_reason_and_decides_nothing(

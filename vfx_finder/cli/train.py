@@ -44,18 +44,18 @@ def register(app: typer.Typer) -> None:
                 training.train(chosen, into, tell, minutes * 60)
             if not export:
                 return
-            card = exporting.export(into, bundle, version)
+            pending = f"{version}, shapes not yet learnt" if bundle == "ct_spine" else version
+            card = exporting.export(into, bundle, pending)
             if bundle == "ct_spine":
-                card = _shapes(bar, into, steps)
+                card = _shapes(bar, into, version)
         Console().print(f"Model card: {card}")
 
 
-def _shapes(bar: Progress, into: Path, patients: int | None) -> Path:
+def _shapes(bar: Progress, into: Path, version: str) -> Path:
     """What the exported networks measure of synthetic patients teaches which shapes are broken ones."""
     from models.training.export import export_shape
     from pipelines import shape_training as shapes
 
-    count = patients or shapes.PATIENTS
-    task = bar.add_task("shapes, patients measured", total=count)
-    learnt = shapes.learn(into / "shapes", count, lambda done, _: bar.update(task, completed=done))
-    return export_shape(learnt, count, shapes.SEED)
+    task = bar.add_task("shapes, patients measured", total=shapes.PATIENTS)
+    learnt = shapes.learn(into / "shapes", shapes.PATIENTS, lambda done, _: bar.update(task, completed=done))
+    return export_shape(learnt, {"patients": shapes.PATIENTS, "seed": shapes.SEED}, version)

@@ -78,6 +78,9 @@ class GenantRule:
     sound vertebrae are far more common, so more of them are measured too low than fractured ones too high. Chosen after
     both sets in docs/evidence/ct_spine.md had been seen: 1 said too much on either, 1.6 to 2.7 fits the masks with
     published grades best, 3.3 to 6.5 the synthetic scans.
+    `plain`: from this severity on no shape makes a vertebra less probable than `PLAIN_AT_LEAST`: it lies more than the
+    SD between readers (0.041) above the bound of grade 2. A house decision; on the frozen synthetic scans it brings one
+    vertebra back that is none (docs/evidence/ct_spine.md).
     """
 
     mild: float = 0.20
@@ -91,6 +94,7 @@ class GenantRule:
     least_for_bound: int = 3
     reader_scale: float = 0.0225
     sound_per_fractured: float = 3.0
+    plain: float = 0.30
 
 
 RULE = GenantRule()
@@ -108,6 +112,9 @@ largest shortfall. Wedge: the anterior height fell short, within the vertebra's 
 one (the lowest middle height of a wedge lies on its slope)."""
 
 MOST_CERTAIN = certainty.MOST_CERTAIN
+
+PLAIN_AT_LEAST = 0.25
+"""Least probability of a grade 2 or 3 whose loss is plain (`GenantRule.plain`), or whose shape was not asked."""
 
 MIMIC_ODDS = 4.0
 """Likeness to a mimic divides the odds of a grade 2 or 3 by this, once, however many it resembles: 90 % become 69 %,

@@ -71,8 +71,8 @@ SCREENING = OperatingPoint("screening", 0.1)
 BALANCED = OperatingPoint("balanced", 0.25, mimics_count_fully=True)
 SPECIFIC = OperatingPoint("specific", 0.5, mimics_count_fully=True)
 """Of measured grade 2 vertebrae "screening" shows all, "balanced" those that are broken with 1 in 4 by their shape
-(`pipelines.steps.shape_facts`), "specific" those that rather are than not; a measured grade 3 is always shown. One in
-four finds no fewer synthetic fractures than the measured grade alone (docs/evidence/ct_spine.md)."""
+(`pipelines.steps.shape_facts`), "specific" those that rather are than not; a measured grade 3 is always shown. What one
+in four is worth beside the measured grade alone stands in docs/evidence/ct_spine.md."""
 
 _BEFORE_A_CHOICE = OperatingPoint("balanced", 0.25)
 """What every result was flagged by before there was a choice of points."""

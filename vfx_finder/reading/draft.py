@@ -23,7 +23,7 @@ _REASONS = {reason.value: reason for reason in RejectReason}
 @dataclass(frozen=True)
 class Row:
     """One vertebra of the draft. `grade` is None while neither the software nor the reader graded it; `decision` is
-    None while a mild flag of the software waits for the reader's word."""
+    None while a mild flag of the software, or one that is probably none, waits for the reader's word."""
 
     index: int
     finding: Finding
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def is_undecided(self) -> bool:
-        """A mild flag that the reader has neither confirmed nor rejected: it counts towards nothing."""
+        """A flag, mild or improbable, that the reader has neither confirmed nor rejected: it counts towards nothing."""
         return self.decision is None
 
     @property
@@ -94,7 +94,7 @@ class Draft:
 
     @property
     def worst_index(self) -> int:
-        """Where the eye goes first: the flagged vertebra of the highest grade."""
+        """Where the eye goes first: what stands as a fracture, then what is probably one, the highest grade first."""
         worst = max(self.rows, key=_severity, default=None)
         return worst.index if worst else 0
 
@@ -202,8 +202,9 @@ def _decision(row: Row) -> VertebraDecision:
     )
 
 
-def _severity(row: Row) -> tuple[int, bool, float]:
-    return row.grade or 0, row.was_flagged, row.finding.probability_grade2plus or 0.0
+def _severity(row: Row) -> tuple[bool, bool, int, bool, float]:
+    probability = row.finding.probability_grade2plus or 0.0
+    return row.is_fracture, _is_flagged(row.finding), row.grade or 0, row.was_flagged, probability
 
 
 def _missing_reasons(rows: Sequence[Row]) -> list[str]:
