@@ -3,9 +3,9 @@
     python -m benchmarks.level_evidence [COUNT] [FIRST_SEED]
 
 Prints, by level, how often the maps show a rib, the sacrum and C2 to a body (`pipelines.steps.anchors`), and how far
-the level map is off: its shift shared by a scan and what single bodies add (`pipelines.steps.level_rank`). Constants to
-look at afterwards: RIB_EVEN and RIB_EVEN_BELOW (where T12 and L1, C7 and T1 part), `enough` and `next_from` of
-the landmarks (L5 against L4, C3 against C4), and CHAIN_SD and BODY_SD (never below twice what is printed: real scans
+the level map is off: its shift shared by a scan and what single bodies add (`pipelines.steps.picture_error`). Constants
+to look at afterwards: RIB_EVEN and RIB_EVEN_BELOW (where T12 and L1, C7 and T1 part), `enough` and `next_from` of the
+landmarks (L5 against L4, C3 against C4), and `picture_error.ON_CT.rank` (never below twice what is printed: real scans
 differ from synthetic ones).
 """
 

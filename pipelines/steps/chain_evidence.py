@@ -9,6 +9,7 @@ from pipelines.steps.facts import Body
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Spine
 from pipelines.steps.kinds import KINDS, kind_of, log_evidence
 from pipelines.steps.level_rank import RANK, log_odds_of_shift
+from pipelines.steps.picture_error import ON_CT, PictureError
 from pipelines.steps.size_prior import mid_sagittal_area
 from pipelines.steps.spacing_prior import PATIENT_SCALE_LOG_SD, spacing
 from vfx_finder.domain.spine import Level
@@ -24,11 +25,9 @@ KIND_WEIGHT = 0.4
 KIND_WILD_SHARE = 0.01
 """Share of scans whose kinds are worth nothing: bounds what they may say to 4.6 (log-odds)."""
 
-_CENTRE_LOG_SD = 0.03
 _CUT_LOG_SD = 0.25
-_OUTLIER_SHARE = 0.03
 _OUTLIER_LOG_SD = 0.25
-"""Distances: noise of the found centres, of a body cut by the field of view, and a few wild ones (a crushed body)."""
+"""Distances beside a body cut by the field of view, and a few wild ones (a crushed body)."""
 
 _SIZE_LOG_SD = 0.22
 """Twice the patient scale (an area), the spread of shape, and what a fracture or a soft outline takes away."""
@@ -71,25 +70,27 @@ def expected_mm(tried: Hypotheses) -> Floats:
     return np.asarray(np.diff(_DEPTH_MM[tried.spine[:, None], tried.places], axis=1))
 
 
-def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body], picture_log_sd: float = 0.0) -> Floats:
+def from_spacing(tried: Hypotheses, distances: Floats, bodies: Sequence[Body], error: PictureError = ON_CT) -> Floats:
     """Log-likelihood of the distances (mm) under each numbering, the patient's own scale averaged out, and that of a
-    picture whose millimetres are known within `picture_log_sd` (SD of the logarithm) only."""
+    picture whose millimetres are not sure."""
     if not distances.size:
         return np.zeros(len(tried.spine))
     residual = np.log(distances) - np.log(expected_mm(tried))
-    noise = np.array([_CUT_LOG_SD if above.cut or below.cut else _CENTRE_LOG_SD for above, below in pairwise(bodies)])
+    is_cut = np.array([above.cut or below.cut for above, below in pairwise(bodies)])
+    noise = np.where(is_cut, _CUT_LOG_SD, error.centre_log_sd)
     sd = np.hypot(_LOG_SD[tried.spine[:, None], tried.places[:, :-1]], noise)
-    scale_sd = float(np.hypot(PATIENT_SCALE_LOG_SD, picture_log_sd))
+    scale_sd = float(np.hypot(PATIENT_SCALE_LOG_SD, error.scale_log_sd))
     steps = round(_HALF_SCALES * scale_sd / PATIENT_SCALE_LOG_SD)
     by_scale = [
-        _log_density(residual - at * scale_sd, sd).sum(axis=1) - 0.5 * at**2 for at in np.linspace(-3, 3, 2 * steps + 1)
+        _log_density(residual - at * scale_sd, sd, error.outlier_share).sum(axis=1) - 0.5 * at**2
+        for at in np.linspace(-3, 3, 2 * steps + 1)
     ]
     return np.asarray(np.logaddexp.reduce(by_scale, axis=0))
 
 
-def _log_density(residual: Floats, sd: Floats) -> Floats:
-    usual = (1.0 - _OUTLIER_SHARE) * np.exp(-0.5 * (residual / sd) ** 2) / sd
-    wild = _OUTLIER_SHARE * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
+def _log_density(residual: Floats, sd: Floats, outlier_share: float) -> Floats:
+    usual = (1.0 - outlier_share) * np.exp(-0.5 * (residual / sd) ** 2) / sd
+    wild = outlier_share * np.exp(-0.5 * (residual / _OUTLIER_LOG_SD) ** 2) / _OUTLIER_LOG_SD
     return np.asarray(np.log((usual + wild) / np.sqrt(2 * np.pi) + 1e-12))
 
 
@@ -126,8 +127,8 @@ def from_kinds(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
     return np.asarray(np.logaddexp(np.log(1.0 - KIND_WILD_SHARE) + fit - fit.max(), np.log(KIND_WILD_SHARE)))
 
 
-def from_rank(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
-    """Bounded log-likelihood of the levels that the coarse network read off the picture.
+def from_rank(tried: Hypotheses, bodies: Sequence[Body], error: PictureError = ON_CT) -> Floats:
+    """Bounded log-likelihood of the levels that the network of a whole picture read off it.
 
     Its mistakes within one scan go together, so the chain as a whole is taken to be read too high or too low by one
     common number of levels; ten bodies read alike are one witness.
@@ -137,7 +138,7 @@ def from_rank(tried: Hypotheses, bodies: Sequence[Body]) -> Floats:
     if not known.any():
         return np.zeros(len(tried.spine))
     shift = np.median(read[known] - _RANK[tried.spine[:, None], tried.places[:, known]], axis=1)
-    return log_odds_of_shift(shift, int(known.sum()))
+    return log_odds_of_shift(shift, int(known.sum()), error.rank)
 
 
 def _log_odds(probabilities: Sequence[float | None], bound: float) -> Floats:

@@ -43,7 +43,6 @@ class SagittalStack:
     `body` is the network's probability (0..1) of vertebral body. Because only left-right is straightened, heights
     and angles in a section are true ones. `row_lps` [row, 3] is the LPS position of column 0 of that row in the
     middle plane; `column_lps` [3] is the LPS step of one column and `left_lps` [3] the unit vector to the left.
-    `scale_log_sd`: how unsure the millimetres are (SD of their logarithm): 0 for CT, more for films without a scale.
     """
 
     hu: FloatArray
@@ -53,7 +52,6 @@ class SagittalStack:
     row_lps: NDArray[np.float64]
     column_lps: NDArray[np.float64]
     left_lps: NDArray[np.float64]
-    scale_log_sd: float = 0.0
 
     def to_lps(self, row: float, col: float) -> Point3:
         """LPS position (mm) of a point (row, col) of the middle plane."""

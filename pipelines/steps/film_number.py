@@ -1,5 +1,7 @@
 """Levels of the bodies of a film, by the chain logic of CT: distances, size, sacrum, dens, and levels read."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines.steps.facts import Body, SagittalStack
@@ -7,6 +9,7 @@ from pipelines.steps.film_bodies import FilmBody, Reading
 from pipelines.steps.film_chain import Spot
 from pipelines.steps.film_view import Seen
 from pipelines.steps.label import Numbering, number
+from pipelines.steps.picture_error import PART_FILM, WHOLE_FILM
 
 SEEN_HERE, SEEN_ELSEWHERE = 0.95, 0.05
 """What a sacrum or a dens says of the body that it is seen next to, and of the others."""
@@ -15,16 +18,18 @@ _SACRUM_STEP, _SACRUM_REACH = 1.35, 0.9
 _DENS_MM, _DENS_REACH_MM = 30.0, 14.0
 
 
+_WHOLE = 15
+"""A chain of so many bodies is most of a spine: what is left of it to be in view changes how levels are read."""
+
 _ESTIMATED_LOG_SD = 0.15
 """How unsure the scale of a film is that was fitted to the levels read: one or two of a dozen levels misread."""
 
 
 def number_film(read: Reading, seen: Seen) -> Numbering:
-    """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`.
-
-    A wide gap says less here than on CT: under the shoulders bodies are often missed, or placed half a body off.
-    """
-    return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen), gaps_tell=False)
+    """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`."""
+    error = WHOLE_FILM if len(read.bodies) >= _WHOLE else PART_FILM
+    unsure = replace(error, scale_log_sd=_ESTIMATED_LOG_SD if seen.estimated else 0.0)
+    return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen), unsure)
 
 
 def _body(body: FilmBody, seen: Seen, sacrum: tuple[float, float] | None) -> Body:
@@ -47,8 +52,7 @@ def _plane(seen: Seen) -> SagittalStack:
     nothing = np.zeros((1, 1, 1), np.float32)
     down = np.stack([np.zeros(rows), np.zeros(rows), -np.arange(rows, dtype=float)], 1)
     back, left = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
-    unsure = _ESTIMATED_LOG_SD if seen.estimated else 0.0
-    return SagittalStack(nothing, nothing, (0.0,), 1.0, down, back, left, unsure)
+    return SagittalStack(nothing, nothing, (0.0,), 1.0, down, back, left)
 
 
 def _sacrum(spot: Spot, sacrum: tuple[float, float] | None) -> float | None:

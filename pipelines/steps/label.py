@@ -16,6 +16,7 @@ from pipelines.steps.chain_evidence import expected_mm, from_kinds, from_rank, f
 from pipelines.steps.facts import Body, SagittalStack
 from pipelines.steps.false_bodies import log_evidence, relative_area, ways_to_read
 from pipelines.steps.hypotheses import LONGEST, SPINES, Floats, Hypotheses, Ints, hypotheses
+from pipelines.steps.picture_error import ON_CT, PictureError
 from pipelines.steps.wide_gaps import EITHER_SIDE, wide_gaps, with_hidden
 from vfx_finder.domain.numbering import CROWDED, MISSING_ABOVE, NO_VERTEBRA, TRANSITIONAL, WIDE_GAP
 from vfx_finder.domain.numbering import LEVEL_UNCERTAIN as UNCERTAIN
@@ -26,14 +27,13 @@ __all__ = ["CROWDED", "MISSING_ABOVE", "NO_VERTEBRA", "TRANSITIONAL", "UNCERTAIN
 ALTERNATIVE = 0.01
 """Alternatives of this probability and more are told."""
 
-GAP = 1.4
-"""A distance this many times its neighbours' may hide a missed body. The distances then decide how many, which turns
-over near 1.5 times; looking from 1.4 on leaves that to them."""
-
 CLOSE = 0.6
 """A distance under this share of the expected one is no distance between two vertebrae."""
 
 _WIDEST_NORMAL_MM = 50.0
+_ONE_MORE = 1.4
+"""So wide, in units of the widest normal distance and of the usual one, is a gap that hides one body (and twice so
+wide: two)."""
 _MOST_MISSED = 4
 _MOST_GAPS = 3
 
@@ -95,42 +95,42 @@ def label(bodies: Sequence[Body], stack: SagittalStack) -> tuple[LevelEstimate, 
     return number(bodies, stack).levels
 
 
-def number(bodies: Sequence[Body], stack: SagittalStack, *, gaps_tell: bool = True) -> Numbering:
+def number(bodies: Sequence[Body], stack: SagittalStack, error: PictureError = ON_CT) -> Numbering:
     """Levels and remarks of a chain of bodies that stand from head to foot; an empty chain gives an empty answer.
 
     The numbering told is the one possible spine that agrees best with the probabilities of the single bodies, so
     levels never repeat, and none is left out unless a body was missed; a body that is probably no vertebra takes no
     level from the others. Where more bodies come than any spine has, the upper ones beyond that are called C1 with
-    confidence 0. `gaps_tell`: whether a gap as wide as two is held to hide a body (`wide_gaps`), as was measured on CT.
+    confidence 0. `error`: how what is measured on this kind of picture errs.
     """
     if not bodies:
         return Numbering((), ())
     if len(bodies) > LONGEST:
-        return _too_many(bodies, stack)
-    readings = _readings(bodies, stack)
+        return _too_many(bodies, stack, error)
+    readings = _readings(bodies, stack, error)
     levels = np.concatenate([reading.levels(len(bodies)) for reading in readings])
     chances = _normalised(np.concatenate([reading.log_weights for reading in readings]))
     chosen, shares = _most_agreed(levels, chances)
-    if gaps_tell and (wide := _wide(readings, chosen)):
+    if error.gaps_tell and (wide := _wide(readings, chosen)):
         holes = [np.concatenate([reading.skips(gap) for reading in readings]) for gap in wide]
         chosen, shares = _most_agreed(levels, with_hidden(chances, holes))
     names = _named(levels[chosen].tolist(), shares)
     estimates = tuple(_estimate(at, row) for at, row in zip(names, shares, strict=True))
     remarks = _chain_remarks(readings, chosen, len(bodies))
-    if not gaps_tell:
+    if not error.gaps_tell:
         remarks[WIDE_GAP] = set()
     told = tuple(_doubted(one) for one in estimates) if remarks[WIDE_GAP] else estimates
     return Numbering(told, _flags(told, remarks))
 
 
-def _too_many(bodies: Sequence[Body], stack: SagittalStack) -> Numbering:
+def _too_many(bodies: Sequence[Body], stack: SagittalStack, error: PictureError) -> Numbering:
     extra = len(bodies) - LONGEST
-    rest = number(bodies[extra:], stack)
+    rest = number(bodies[extra:], stack, error)
     unknown = LevelEstimate(Level.C1, 0.0, {})
     return Numbering((unknown,) * extra + rest.levels, ((UNCERTAIN, CROWDED),) * extra + rest.flags)
 
 
-def _readings(bodies: Sequence[Body], stack: SagittalStack) -> list[_Reading]:
+def _readings(bodies: Sequence[Body], stack: SagittalStack, error: PictureError) -> list[_Reading]:
     centres = np.array([stack.to_lps(*body.centre) for body in bodies])
     distances = _distances(centres)
     usual = np.array([_usual(distances, at) for at in range(len(distances))])
@@ -138,20 +138,28 @@ def _readings(bodies: Sequence[Body], stack: SagittalStack) -> list[_Reading]:
     readings = []
     for left_out in ways_to_read(bodies, distances, usual):
         kept = np.setdiff1d(np.arange(len(bodies)), left_out)
-        reading = _reading(kept, [bodies[n] for n in kept], centres[kept], stack)
+        reading = _reading(kept, [bodies[n] for n in kept], _Measured(centres[kept], stack.mm_per_pixel, error))
         extra = log_evidence(left_out, places, area)
         readings.append(replace(reading, log_weights=reading.log_weights + extra))
     return readings
 
 
-def _reading(kept: Ints, bodies: Sequence[Body], centres: Floats, stack: SagittalStack) -> _Reading:
-    distances = _distances(centres)
-    tried = _tried(distances, len(bodies))
-    unsure = stack.scale_log_sd
-    seen = from_sight(tried, bodies) + from_rank(tried, bodies) + from_size(tried, bodies, stack.mm_per_pixel, unsure)
-    apart = from_spacing(tried, distances, bodies, unsure)
-    kinds = from_kinds(tried, bodies)
-    return _Reading(kept, tried, distances, tried.log_prior + apart + seen + kinds)
+@dataclass(frozen=True)
+class _Measured:
+    """Centres [n, 3] (mm) of bodies on a picture, its scale, and how it errs."""
+
+    centres: Floats
+    mm_per_pixel: float
+    error: PictureError
+
+
+def _reading(kept: Ints, bodies: Sequence[Body], told: _Measured) -> _Reading:
+    distances, error = _distances(told.centres), told.error
+    tried = _tried(distances, len(bodies), error.gap)
+    size = from_size(tried, bodies, told.mm_per_pixel, error.scale_log_sd)
+    seen = from_sight(tried, bodies) + from_rank(tried, bodies, error) + from_kinds(tried, bodies)
+    apart = from_spacing(tried, distances, bodies, error)
+    return _Reading(kept, tried, distances, tried.log_prior + apart + seen + size)
 
 
 def _distances(centres: Floats) -> Floats:
@@ -159,21 +167,24 @@ def _distances(centres: Floats) -> Floats:
     return np.maximum(steps, 1.0)
 
 
-def _tried(distances: Floats, count: int) -> Hypotheses:
-    tried = hypotheses(_may_miss(distances))
+def _tried(distances: Floats, count: int, gap: float) -> Hypotheses:
+    tried = hypotheses(_may_miss(distances, gap))
     return tried if len(tried.spine) else hypotheses((0,) * (count - 1))
 
 
-def _may_miss(distances: Floats) -> tuple[int, ...]:
+def _may_miss(distances: Floats, gap: float) -> tuple[int, ...]:
     """How many bodies each gap may hide: none, except in the few that are much wider than those around them."""
     ratios = np.array([distance / _usual(distances, at) for at, distance in enumerate(distances)])
-    wide = [int(at) for at in np.argsort(-ratios)[:_MOST_GAPS] if ratios[at] > GAP]
-    return tuple(min(_MOST_MISSED, int(ratio * GAP)) if at in wide else 0 for at, ratio in enumerate(ratios))
+    wide = [int(at) for at in np.argsort(-ratios)[:_MOST_GAPS] if ratios[at] > gap]
+    return tuple(
+        min(_MOST_MISSED, max(1, int(ratio * _ONE_MORE))) if at in wide else 0 for at, ratio in enumerate(ratios)
+    )
 
 
 def _usual(distances: Floats, at: int) -> float:
     around = np.concatenate([distances[max(0, at - 2) : at], distances[at + 1 : at + 3]])
-    return min(float(np.median(around)), _WIDEST_NORMAL_MM / GAP) if around.size else _WIDEST_NORMAL_MM / GAP
+    widest = _WIDEST_NORMAL_MM / _ONE_MORE
+    return min(float(np.median(around)), widest) if around.size else widest
 
 
 def _normalised(log_weights: Floats) -> Floats:

@@ -18,6 +18,7 @@ from pipelines.steps.label import (
     number,
 )
 from pipelines.steps.level_rank import RANK
+from pipelines.steps.picture_error import ON_CT
 from tests.support.chains import Anchor, chain, straight
 from vfx_finder.domain.spine import HEAD_TO_FOOT, Level, Point3
 
@@ -308,7 +309,7 @@ def test_a_film_whose_scale_was_guessed_is_numbered_by_its_levels_not_by_its_mil
     levels = run(Level.T5, Level.L5)
     bodies, stack = chain(straight(levels, scale), [{"rank": RANK[level]} for level in levels])
     assert names(number(bodies, stack)) != levels
-    assert names(number(bodies, replace(stack, scale_log_sd=0.15))) == levels
+    assert names(number(bodies, stack, replace(ON_CT, scale_log_sd=0.15))) == levels
 
 
 @pytest.mark.parametrize("off", [-8.0, 8.0])
