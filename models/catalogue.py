@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SHELF = Path(__file__).parent
 BUNDLES = ("ct_spine", "xray_spine")
+OF_SHAPES = "shape.safetensors"
 WEIGHTS = {
-    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors", "shape.safetensors"),
+    "ct_spine": ("coarse.safetensors", "fine.safetensors", "look.safetensors", "kind.safetensors", OF_SHAPES),
     "xray_spine": ("film.safetensors", "strip.safetensors", "look.safetensors", "view.safetensors"),
 }
 
@@ -77,7 +78,7 @@ def load(device: str | None = None, *, films: bool = False) -> Models:
 
     chosen, version = device or ("cuda" if processor() else "cpu"), check("ct_spine")
     coarse, fine, look, kind = _networks("ct_spine", ("coarse", "fine", "look", "kind"))
-    shape = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    shape = Trees.load(SHELF / "ct_spine" / "models" / OF_SHAPES)
     ct_spine = CtSpine(Networks(coarse, fine, look, kind, shape), version, chosen)
     return Models(ct_spine, load_films(chosen) if films else None)
 

@@ -6,16 +6,21 @@ drawn, scanned and analysed, and what is measured of each vertebra is kept with 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from models.catalogue import Models, load
+from models.catalogue import OF_SHAPES, Models, card, load
+from models.synthesis.spine import SpineOptions
 from models.synthesis.validation import Acquisition, Patient, patient, write_patient
 from models.training import trees
 from models.trees import Trees
@@ -31,6 +36,10 @@ BROKEN_FROM = 2
 _THICKENED = 0.15
 _ALSO_THICK = 4
 """Every so many patients are scanned at 5 mm as well: thick slices are where sound bodies are measured too low."""
+_EVENLY_LOST = 8
+"""Every so many lumbar spines lost height evenly or behind, at one or two of these levels: chance draws few such."""
+_LOWER_LUMBAR = ("L2", "L3", "L4", "L5")
+_LUMBAR_VIEWS = ("lumbar", "abdomen", "whole")
 
 
 @dataclass(frozen=True)
@@ -63,33 +72,42 @@ class _Shelf:
     xray_spine: None = None
 
 
-def learn(folder: Path, patients: int, told: Callable[[int, int], None], models: Models | None = None) -> Trees:
+def learn(folder: Path, patients: int, told: Callable[[int, int], None], jobs: int = 1) -> Trees:
     """The trees that say "broken" from what is measured on so many synthetic patients; a later call goes on there.
 
-    `folder` keeps the lesson of each patient. Raises `ValueError` where none of them shows a fracture, or all do.
+    `folder` keeps the lesson of each patient; `jobs` processes measure at the same time. Raises `ValueError` where none
+    of the patients shows a fracture, or all do.
     """
-    shelf = models or load()
-    folder = folder / _taught_by(shelf)
+    folder = folder / _taught_by()
     folder.mkdir(parents=True, exist_ok=True)
     lessons = []
-    for done, number in enumerate(range(FIRST, FIRST + patients)):
-        told(done, patients)
-        lessons.append(_kept(folder / f"{number:05d}.npz", number, shelf))
+    for lesson in _lessons(folder, range(FIRST, FIRST + patients), jobs):
+        lessons.append(lesson)
+        told(len(lessons), patients)
     facts, is_broken = (np.concatenate([getattr(one, part) for one in lessons]) for part in ("facts", "is_broken"))
     if is_broken.all() or not is_broken.any():
         raise ValueError("These patients show nothing to tell apart: take more of them.")
-    told(patients, patients)
     return trees.fit(facts, is_broken, tuple(fact in RISING for fact in FACTS))
 
 
-def _taught_by(shelf: Models) -> str:
-    """A name for what these weights measure of these facts: lessons of others are not taken up."""
-    return hashlib.sha256("\n".join((shelf.ct_spine.version.sha256, *FACTS)).encode()).hexdigest()[:16]
+def _lessons(folder: Path, numbers: Sequence[int], jobs: int) -> Iterator[Lesson]:
+    paths = [folder / f"{number:05d}.npz" for number in numbers]
+    if jobs == 1:
+        yield from map(_kept, paths, numbers)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as crew:
+        yield from crew.map(_kept, paths, numbers)
 
 
-def _kept(path: Path, number: int, shelf: Models) -> Lesson:
+def _taught_by() -> str:
+    """A name for what the installed networks measure of these facts: lessons of others are not taken up."""
+    networks = {name: known for name, known in card("ct_spine")["sha256"].items() if name != OF_SHAPES}
+    return hashlib.sha256(json.dumps([networks, FACTS]).encode()).hexdigest()[:16]
+
+
+def _kept(path: Path, number: int) -> Lesson:
     if not path.exists():
-        lesson = _lesson(number, shelf)
+        lesson = _lesson(number, _shelf())
         partial = path.with_suffix(".part.npz")
         np.savez(partial, facts=lesson.facts, is_broken=lesson.is_broken)
         partial.replace(path)
@@ -97,12 +115,17 @@ def _kept(path: Path, number: int, shelf: Models) -> Lesson:
         return Lesson(saved["facts"], saved["is_broken"])
 
 
+@cache
+def _shelf() -> Models:
+    return load()
+
+
 def _lesson(number: int, shelf: Models) -> Lesson:
     parts = [Lesson(np.empty((0, len(FACTS))), np.empty(0, bool))]
     one = _patient(number)
     if one.contents != "none":
         with TemporaryDirectory() as folder:
-            parts += [_of_scan(image, shelf) for image in write_patient(one, Path(folder))]
+            parts += [_of_scan(image, shelf) for image in write_patient(one, Path(folder), _options(one))]
     return Lesson(np.concatenate([p.facts for p in parts]), np.concatenate([p.is_broken for p in parts]))
 
 
@@ -115,6 +138,18 @@ def _patient(number: int) -> Patient:
         first = replace(first, slice_mm=round(float(rng.uniform(3, 5)), 2))
     thick = (Acquisition("thick5", 5.0, "soft"),) if number % _ALSO_THICK == 0 else ()
     return replace(one, acquisitions=(first, *thick))
+
+
+def _options(one: Patient) -> SpineOptions | None:
+    """Ordered fractures for some lumbar spines, None (as the contents say) for all others."""
+    if one.number % _EVENLY_LOST or one.contents == "none" or one.view not in _LUMBAR_VIEWS:
+        return None
+    rng = np.random.default_rng([SEED, one.number, 10])
+    levels = rng.choice(_LOWER_LUMBAR, int(rng.integers(1, 3)), replace=False)
+    ordered = {
+        str(level): (str(rng.choice(("crush", "posterior"))), float(rng.uniform(0.12, 0.45))) for level in levels
+    }
+    return SpineOptions(fractures=ordered, rim_mm=0)
 
 
 def _of_scan(image: Path, shelf: Models) -> Lesson:

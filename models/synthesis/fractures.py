@@ -7,12 +7,14 @@ import numpy as np
 from models.synthesis.shapes import BodyShape
 
 KINDS = ("wedge", "biconcave", "crush", "upper", "lower")
+"""What chance draws; "posterior" is drawn by order alone."""
 _PROFILE = {  # drop at the anterior rim, the middle, the posterior rim, as a share of the loss
     "wedge": (1.0, 0.65, 0.05),
     "biconcave": (0.15, 1.0, 0.1),
     "crush": (1.0, 1.0, 0.85),
     "upper": (0.7, 1.0, 0.1),
     "lower": (0.7, 1.0, 0.1),
+    "posterior": (0.3, 0.8, 1.0),
 }
 _UPPER_SHARE = {
     "wedge": (0.6, 1.0),
@@ -20,6 +22,7 @@ _UPPER_SHARE = {
     "crush": (0.4, 0.9),
     "upper": (1.0, 1.0),
     "lower": (0.0, 0.0),
+    "posterior": (0.3, 0.7),
 }
 
 

@@ -91,11 +91,14 @@ def patient(number: int, seed: int = SEED) -> Patient:
     return Patient(number, contents, view, sex, age, scans, seed)
 
 
-def write_patient(one: Patient, folder: Path) -> list[Path]:
-    """Write every scan of a patient as NIfTI (RAS) with its answer key; returns the images' paths."""
+def write_patient(one: Patient, folder: Path, options: SpineOptions | None = None) -> list[Path]:
+    """Write every scan of a patient as NIfTI (RAS) with its answer key; returns the images' paths.
+
+    The spine is drawn by `options`, or as the patient's contents say.
+    """
     torch.set_num_threads(1)
     rng = np.random.default_rng([one.seed, one.number, 1])
-    trunk = draw_trunk(rng, OPTIONS.get(one.contents, OPTIONS["normal"]))
+    trunk = draw_trunk(rng, options or OPTIONS.get(one.contents, OPTIONS["normal"]))
     field = _field(one, trunk, rng)
     truth = _truth_hu(one, trunk, field, rng)
     return [_write(one, scan, _Scene(trunk, field, truth), folder) for scan in one.acquisitions]

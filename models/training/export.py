@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from models.catalogue import SHELF, card, sha256
+from models.catalogue import OF_SHAPES, SHELF, card, sha256
 from models.trees import Trees
 
 PARTS = {
@@ -39,11 +40,7 @@ def export(folder: Path, bundle: str, version: str) -> Path:
         save_file({k: v.contiguous() for k, v in saved["average"].items()}, path)
         content["sha256"][name] = sha256(path)
         content["training"][kind] = {"steps": saved["step"], **saved["plan"]}
-    content["version"] = version
-    content.pop("operating_points", None)  # measured with other weights
-    out = target / "configs" / "metadata.json"
-    out.write_text(json.dumps(content, indent=2) + "\n")
-    return out
+    return _written(bundle, content, version)
 
 
 def export_shape(shape: Trees, taught: dict[str, int], version: str) -> Path:
@@ -51,13 +48,18 @@ def export_shape(shape: Trees, taught: dict[str, int], version: str) -> Path:
 
     Returns the card's path.
     """
-    content, target = card("ct_spine"), SHELF / "ct_spine"
-    path = target / "models" / "shape.safetensors"
+    content = card("ct_spine")
+    path = SHELF / "ct_spine" / "models" / OF_SHAPES
     shape.save(path)
     content["sha256"][path.name] = sha256(path)
     content["training"]["shape"] = taught
+    return _written("ct_spine", content, version)
+
+
+def _written(bundle: str, content: dict[str, Any], version: str) -> Path:
+    """The card without its operating points: those were measured with what stood there before."""
     content["version"] = version
-    content.pop("operating_points", None)  # measured with other trees
-    out = target / "configs" / "metadata.json"
+    content.pop("operating_points", None)
+    out = SHELF / bundle / "configs" / "metadata.json"
     out.write_text(json.dumps(content, indent=2) + "\n")
     return out

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.catalogue import load
 from models.synthesis.validation import SEED as FROZEN
 from models.synthesis.validation import patient
 from models.training.trees import SETTINGS
 from pipelines import shape_training
-from pipelines.shape_training import FIRST, SEED, _is_broken, learn
+from pipelines.shape_training import FIRST, SEED, _is_broken, _lesson, _options, _patient, learn
 from pipelines.steps.shape_facts import FACTS
 from tests.support import spines
 from vfx_finder.domain.spine import Level
@@ -37,6 +38,26 @@ def test_trees_learn_from_measured_patients_and_a_later_call_draws_none_again(
     assert said[is_broken].min() > 0.5 > 0.2 > said[~is_broken].mean()
     monkeypatch.setattr(shape_training, "write_patient", None)
     assert np.array_equal(learn(tmp_path, PATIENTS, silent).probability(facts), said)
+
+
+def test_two_processes_measure_what_one_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "min_samples_leaf", 2)
+    told: list[int] = []
+    learn(tmp_path, PATIENTS, lambda done, _: told.append(done), jobs=2)
+    assert told == [1, 2, 3]
+    kept = sorted(tmp_path.rglob("*.npz"))[0]
+    alone = _lesson(FIRST, load())
+    assert np.allclose(np.load(kept)["facts"], alone.facts, atol=1e-3, equal_nan=True)
+
+
+def test_some_lumbar_spines_lost_height_evenly_or_behind() -> None:
+    ordered = {n: options for n in range(FIRST, FIRST + 200) if (options := _options(_patient(n))) is not None}
+    assert 5 < len(ordered) < 25
+    kinds = {kind for options in ordered.values() for kind, _ in (options.fractures or {}).values()}
+    levels = {level for options in ordered.values() for level in options.fractures or {}}
+    assert kinds == {"crush", "posterior"}
+    assert levels == {"L2", "L3", "L4", "L5"}
+    assert all(_patient(n).view in ("lumbar", "abdomen", "whole") for n in ordered)
 
 
 def test_no_patient_of_the_frozen_set_teaches() -> None:

@@ -18,6 +18,7 @@ COMMANDS = (
     "analyse",
     "synth",
     "train",
+    "learn_shapes",
     "evaluate",
     "doctor",
     "users",

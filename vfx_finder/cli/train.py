@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
+
+from vfx_finder.cli._shapes import COLUMNS, learnt_shapes
+
+TWO = 2
+"""Processes that measure patients for the shapes: networks train on as many cores."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +37,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter(f"there is no bundle called {bundle}; there are {' and '.join(exporting.PARTS)}.")
         into = folder or Path("runs") / bundle
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(*COLUMNS, console=Console(stderr=True)) as bar:
             for plan in (training.PLANS[kind] for kind in exporting.PARTS[bundle]):
                 chosen = plan if steps is None else replace(plan, steps=steps)
                 task = bar.add_task(f"{plan.kind} network", total=chosen.steps)
@@ -47,15 +51,5 @@ def register(app: typer.Typer) -> None:
             pending = f"{version}, shapes not yet learnt" if bundle == "ct_spine" else version
             card = exporting.export(into, bundle, pending)
             if bundle == "ct_spine":
-                card = _shapes(bar, into, version)
+                card = learnt_shapes(bar, into, version, TWO)
         Console().print(f"Model card: {card}")
-
-
-def _shapes(bar: Progress, into: Path, version: str) -> Path:
-    """What the exported networks measure of synthetic patients teaches which shapes are broken ones."""
-    from models.training.export import export_shape
-    from pipelines import shape_training as shapes
-
-    task = bar.add_task("shapes, patients measured", total=shapes.PATIENTS)
-    learnt = shapes.learn(into / "shapes", shapes.PATIENTS, lambda done, _: bar.update(task, completed=done))
-    return export_shape(learnt, {"patients": shapes.PATIENTS, "seed": shapes.SEED}, version)
