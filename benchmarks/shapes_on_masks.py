@@ -12,18 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from models.catalogue import SHELF
+from models.catalogue import OF_SHAPES, SHELF
 from models.trees import Trees
 from pipelines.evaluation.cases import Case, find_cases
 from pipelines.evaluation.grading import vertebra_of
-from pipelines.steps.judge import judge, may_be_asked
-from pipelines.steps.likeness import Measured
+from pipelines.steps.broken_shape import broken_by_shape
+from pipelines.steps.judge import Circumstances, judge
 from pipelines.steps.mask_sections import measure_label_mask
-from pipelines.steps.shape_facts import shape_facts
 from vfx_finder.domain.operating_point import OPERATING_POINTS
 
 SLICE_MM = 1.0
@@ -43,7 +41,7 @@ class Said:
 def main(folders: Sequence[Path]) -> None:
     """Measure, ask, print."""
     cases, _ = find_cases(folders)
-    shape = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    shape = Trees.load(SHELF / "ct_spine" / "models" / OF_SHAPES)
     said = [one for case in cases if case.mask and case.grades for one in of_case(case, shape)]
     Console().print(_table(said))
 
@@ -54,12 +52,8 @@ def of_case(case: Case, shape: Trees) -> list[Said]:
         raise ValueError("This case has no mask.")
     measures = measure_label_mask(case.mask)
     vertebrae = [vertebra_of(level, measure) for level, measure in measures.items()]
-    chain = [
-        Measured(level, measure.body) if measure.body and may_be_asked(vertebra) else None
-        for (level, measure), vertebra in zip(measures.items(), vertebrae, strict=True)
-    ]
-    facts = shape_facts(chain, SLICE_MM)
-    broken = [None if np.isnan(row[0]) else float(p) for row, p in zip(facts, shape.probability(facts), strict=True)]
+    about = Circumstances(SLICE_MM)
+    broken = broken_by_shape(vertebrae, [measure.body for measure in measures.values()], about, shape.probability)
     spreads = [measure.body.ratio_spread if measure.body else 0.0 for measure in measures.values()]
     findings, _ = judge(vertebrae, spreads, broken=broken)
     return [

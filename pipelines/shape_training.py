@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.catalogue import OF_SHAPES, Models, card, load
@@ -95,7 +94,7 @@ def _lessons(folder: Path, numbers: Sequence[int], jobs: int) -> Iterator[Lesson
     if jobs == 1:
         yield from map(_kept, paths, numbers)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as crew:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as crew:
         yield from crew.map(_kept, paths, numbers)
 
 

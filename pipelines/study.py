@@ -11,11 +11,12 @@ import numpy as np
 
 from pipelines.film import FilmModel, analyse_film_study, is_film, is_scout
 from pipelines.steps.bright_gaps import flags_with_bright_gaps
+from pipelines.steps.broken_shape import broken_by_shape
 from pipelines.steps.choose import XRAY_MODALITIES, Choice, NiftiFile, choose
 from pipelines.steps.density import Site, bone_density
 from pipelines.steps.eligible import CtSeries
 from pipelines.steps.facts import Body, Located, SagittalStack, Volume
-from pipelines.steps.judge import CUT, Circumstances, judge, may_be_asked
+from pipelines.steps.judge import CUT, Circumstances, judge
 from pipelines.steps.label import Numbering, number
 from pipelines.steps.likeness import Measured, likenesses
 from pipelines.steps.locate import SpineNetworks, locate
@@ -23,7 +24,7 @@ from pipelines.steps.material import materials
 from pipelines.steps.measure import BodyMeasure, measure_body
 from pipelines.steps.picture import sagittal_picture
 from pipelines.steps.reformat import sagittal_reformat
-from pipelines.steps.shape_facts import Floats, shape_facts
+from pipelines.steps.shape_facts import Floats
 from pipelines.steps.volume import read_volume
 from vfx_finder.dicom.sagittal import packed
 from vfx_finder.domain import genant
@@ -198,7 +199,7 @@ def _measured(located: Located, volume: Volume, model: SpineModel, options: Opti
     vertebrae = [_flagged_near_gap(vertebra, volume) for vertebra in vertebrae]
     about = Circumstances(volume.slice_mm, options.rule)
     spreads = [measure.ratio_spread if measure else 0.0 for measure in measures]
-    findings, patient = judge(vertebrae, spreads, about, _broken(vertebrae, measures, about, model))
+    findings, patient = judge(vertebrae, spreads, about, broken_by_shape(vertebrae, measures, about, model.broken))
     why = _nothing_graded(findings)
     sites = [Site(*parts) for parts in zip(findings, bodies, measures, strict=True)]
     return Analysis(
@@ -212,19 +213,6 @@ def _measured(located: Located, volume: Volume, model: SpineModel, options: Opti
         bone_density=bone_density(volume, stack, sites),
         reformat=packed(sagittal_reformat(volume, stack, bodies)),
     )
-
-
-def _broken(
-    vertebrae: Sequence[Vertebra], measures: Sequence[BodyMeasure | None], about: Circumstances, model: SpineModel
-) -> list[float | None]:
-    """The probability of grade 2 or 3 by the shape of each vertebra; None where its shape says nothing."""
-    chain = [
-        Measured(vertebra.level.level, measure) if measure and may_be_asked(vertebra) else None
-        for vertebra, measure in zip(vertebrae, measures, strict=True)
-    ]
-    facts = shape_facts(chain, about.slice_mm, about.rule)
-    said = np.where(np.isnan(facts[:, 0]), np.nan, model.broken(facts))
-    return [None if np.isnan(one) else float(one) for one in said]
 
 
 def _remarks(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluation.films import LOWER, UPPER, BodyResult, FilmResult
+from pipelines.evaluation.films import LOWER, UPPER, BodyResult, FilmResult, StrayResult
 from pipelines.evaluation.statistics import (
     Estimate,
     auc_by_subject,
@@ -130,8 +130,8 @@ def is_broken(body: BodyResult) -> bool:
 
 
 def is_called(result: FilmResult) -> bool:
-    """Whether any true body of the film was suspected."""
-    return any(body.suspected for body in result.bodies)
+    """Whether anything on the film was suspected, a true body or not."""
+    return any(one.suspected for one in _everything(result))
 
 
 def judged_rows(rows: Sequence[FilmRow]) -> list[tuple[str, float, bool]]:
@@ -144,9 +144,14 @@ def judged_rows(rows: Sequence[FilmRow]) -> list[tuple[str, float, bool]]:
 
 
 def film_judged(result: FilmResult) -> tuple[float, bool]:
-    """The probability of the most suspected body of a film (0 for a refused one), and whether it shows grade 2 or 3."""
-    most = max((body.probability for body in result.bodies if body.probability is not None), default=0.0)
-    return most, any(map(has_grade2, result.bodies))
+    """The highest probability on a film, of a true body or not (0 for a refused one), and whether it shows grade 2 or
+    3 where films are read for it."""
+    told = [one.probability for one in _everything(result) if one.probability is not None]
+    return max(told, default=0.0), _shows_one(result)
+
+
+def _everything(result: FilmResult) -> list[BodyResult | StrayResult]:
+    return [*result.bodies, *result.strays]
 
 
 def _shows_one(result: FilmResult) -> bool:

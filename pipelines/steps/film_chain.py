@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_SPACING = 1.28
+SPACING = 1.28
 """Distance of neighbouring centres over the mean of their heights, disc included."""
 _SPACING_LOG_SD, _RANK_SD = 0.22, 0.8
 _WORTH, _COST, _MISSED = 4.0, 1.0, 1.5
@@ -90,7 +90,7 @@ def _misfits(spots: list[Spot]) -> Floats:
     height, depth = np.array([(spot.height, spot.depth) for spot in spots]).T
     step = centre[None] - centre[:, None]
     far = np.linalg.norm(step, axis=2)
-    distance = np.log(np.maximum(far, 1e-3) / (_SPACING * (height[None] + height[:, None]) / 2))
+    distance = np.log(np.maximum(far, 1e-3) / (SPACING * (height[None] + height[:, None]) / 2))
     unlike = np.log(depth[None] / depth[:, None]) / _DEPTH_LOG_SD
     aslant = _aslant(spots, step, far) / _ASLANT_SD
     ranks = rank[None] - rank[:, None]

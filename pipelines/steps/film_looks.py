@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from pipelines.steps.facts import FloatArray
+from pipelines.steps.film_chain import SPACING
 from pipelines.steps.film_corridor import Corridor
 from pipelines.steps.film_grid import FilmGrid, Floats
 
@@ -31,7 +32,7 @@ _BEYOND_MM = 45.0
 _POSSIBLE, _LIKELY = 0.08, 0.12
 _SAME, _ALIKE = 0.5, 0.3
 _LARGEST_STEP = 0.6
-_SURE, _SPACING, _ROUNDS = 0.5, 1.28, 4
+_SURE, _ROUNDS = 0.5, 4
 _PLAIN, _NEAR, _ASIDE = 0.7, 0.8, 0.6
 _AGAIN = ((0.0, 0.0), (0.08, -0.1), (-0.08, 0.1))
 
@@ -170,7 +171,7 @@ def _beside(found: Sequence[Found]) -> Iterator[Sight]:
         if one.here < _SURE:
             continue
         for way in (-1, 1):
-            at = one.centre + way * _SPACING * size_of(one.points) * one.down
+            at = one.centre + way * SPACING * size_of(one.points) * one.down
             if all(np.linalg.norm(other.centre - at) > _SAME * other.sight.size for other in found):
                 yield Sight((float(at[0]), float(at[1])), one.sight.size, one.sight.turn)
 

@@ -1,19 +1,27 @@
 """The trees learn from synthetic patients as the installed networks measure them, and go on where they stood."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from models import catalogue
 from models.catalogue import load
 from models.synthesis.validation import SEED as FROZEN
 from models.synthesis.validation import patient
+from models.training import export
 from models.training.trees import SETTINGS
+from models.trees import Trees
 from pipelines import shape_training
 from pipelines.shape_training import FIRST, SEED, _is_broken, _lesson, _options, _patient, learn
 from pipelines.steps.shape_facts import FACTS
 from tests.support import spines
+from vfx_finder.cli import learn_shapes
 from vfx_finder.domain.spine import Level
 
 PATIENTS = 3
@@ -73,3 +81,31 @@ def test_what_was_found_beside_the_spine_was_not_drawn_broken() -> None:
     assert not _is_broken(found, [json.loads(json.dumps({**there, "grade": 1})), away])
     assert not _is_broken(found, [away])
     assert not _is_broken(found, [])
+
+
+def test_shapes_learnt_alone_go_into_the_bundle_with_a_card_that_claims_nothing_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, int, int]] = []
+    installed = Trees.load(catalogue.SHELF / "ct_spine" / "models" / catalogue.OF_SHAPES)
+
+    def learnt(folder: Path, patients: int, told: Callable[[int, int], None], jobs: int) -> Trees:
+        asked.append((folder, patients, jobs))
+        return installed
+
+    shelf = tmp_path / "shelf"
+    (shelf / "ct_spine" / "models").mkdir(parents=True)
+    shutil.copytree(catalogue.SHELF / "ct_spine" / "configs", shelf / "ct_spine" / "configs")
+    monkeypatch.setattr(catalogue, "SHELF", shelf)
+    monkeypatch.setattr(export, "SHELF", shelf)
+    monkeypatch.setattr(shape_training, "learn", learnt)
+    app = typer.Typer()
+    learn_shapes.register(app)
+    done = CliRunner().invoke(app, ["--folder", str(tmp_path), "--version", "9.9.9", "--jobs", "2"])
+    assert done.exit_code == 0
+    assert asked == [(tmp_path / "shapes", shape_training.PATIENTS, 2)]
+    card = catalogue.card("ct_spine")
+    written = shelf / "ct_spine" / "models" / catalogue.OF_SHAPES
+    assert card["sha256"][written.name] == catalogue.sha256(written)
+    assert card["training"]["shape"] == {"patients": shape_training.PATIENTS, "seed": SEED}
+    assert (card["version"], "operating_points" in card) == ("9.9.9", False)

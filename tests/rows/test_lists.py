@@ -100,7 +100,10 @@ def test_the_worklist_says_how_the_probability_is_made_and_where_it_stops(day: d
 
 @pytest.mark.parametrize(("role", "page"), [(Role.RADIOLOGIST, "worklist"), (Role.OPERATOR, "system-health")])
 def test_the_operating_point_stands_beside_what_follows_from_it(role: Role, page: str, day: dict[Role, Client]) -> None:
-    assert "Operating point balanced: flagged from a probability of 25%; not yet measured." in text(day[role], page)
+    worth = (
+        "Operating point balanced: flagged from a probability of 25% and at every measured grade 3; not yet measured."
+    )
+    assert worth in text(day[role], page)
 
 
 def test_the_queue_asks_first_then_goes_by_tier_index_and_days(day: dict[Role, Client]) -> None:

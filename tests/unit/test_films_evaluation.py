@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipelines.evaluation.film_picture import WAYS, Held
-from pipelines.evaluation.film_scores import FilmScores, film_scores
+from pipelines.evaluation.film_scores import FilmScores, film_judged, film_scores
 from pipelines.evaluation.films import FilmTruth, film_result, film_truths, is_films
 from pipelines.steps.film_way import Way
 from tests.support.film_sets import AT, LEVELS, SIZE, analysis, box, refused, said, write_films
@@ -161,3 +161,20 @@ def test_large_films_are_shown_small(annotations: Path) -> None:
     assert picture is not None
     assert (result.picture, len(picture) < 400_000) == ((750, 1000), True)
     assert result.bodies[0].true_outline[0] == pytest.approx((50.0, 42.5), abs=0.1)
+
+
+def test_a_film_is_suspected_by_whatever_stands_on_its_list_a_false_body_too(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    sound = replace(truth, grades=dict.fromkeys(truth.grades, 0))
+    found = [*(said(level, 100 + 45 * n) for n, level in enumerate(LEVELS)), said(Level.L4, 300, suspected=True)]
+    result, _ = film_result(sound, lambda _: analysis(*found))
+    assert [stray.suspected for stray in result.strays] == [True]
+    assert film_judged(result) == (result.strays[0].probability, False)
+    assert film_scores([result]).films_spared.value == 0.0
+
+
+def test_a_fracture_above_the_levels_that_films_are_read_for_makes_no_film_a_positive_one(annotations: Path) -> None:
+    (truth,) = film_truths(annotations)
+    upper = replace(truth, corners={Level.T2: truth.corners[Level.L1]}, grades={Level.T2: 3})
+    result, _ = film_result(upper, lambda _: analysis(said(Level.T2, 145)))
+    assert film_judged(result)[1] is False

@@ -11,7 +11,7 @@ from vfx_finder.cli import _diagnosis, _operating_point
 from vfx_finder.config import Settings
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Analysis
-from vfx_finder.domain.operating_point import BALANCED, OPERATING_POINTS, SCREENING, SPECIFIC, Measured
+from vfx_finder.domain.operating_point import BALANCED, ON_FILMS, OPERATING_POINTS, SCREENING, SPECIFIC, Measured
 from vfx_finder.domain.spine import Level
 from vfx_finder.domain.study import Reason
 
@@ -61,10 +61,12 @@ def _levels(analysis: Analysis) -> list[Level]:
 def test_a_point_says_what_it_was_measured_at_and_that_this_is_no_evidence() -> None:
     words = BALANCED.with_measured(ON_A_SET).words
     assert words == (
-        "Operating point balanced: flagged from a probability of 25%; sensitivity 95.3%, specificity 97.2% per study "
+        "Operating point balanced: flagged from a probability of 25% and at every measured grade 3; "
+        "sensitivity 95.3%, specificity 97.2% per study "
         "(400 scans of a synthetic set: no clinical evidence)."
     )
-    assert SCREENING.words.endswith("; not yet measured.")
+    assert SCREENING.words.endswith("10% and at every measured grade 2 and 3; not yet measured.")
+    assert ON_FILMS.words.endswith("50%; not yet measured.")
 
 
 def test_a_measurement_made_with_another_threshold_says_nothing() -> None:

@@ -11,6 +11,8 @@ SHOWN_WHATEVER_IT_RESEMBLES = 3
 mimic's alone, and a mimic and a fracture can stand in one vertebra. Where a point counts by grade, from 2 on."""
 COUNTED_BY_GRADE = 2
 
+_ON_FILMS = "films (research)"
+
 NOT_MEASURED = "not yet measured"
 """Stands where the model was not measured at its operating point."""
 
@@ -55,7 +57,14 @@ class OperatingPoint:
     @property
     def words(self) -> str:
         """Name, threshold and what was measured, as it stands beside every list that follows from it."""
-        return f"Operating point {self.name}: flagged from a probability of {self.threshold:.0%}; {self._worth}."
+        flagged = f"flagged from a probability of {self.threshold:.0%}{self._by_grade}"
+        return f"Operating point {self.name}: {flagged}; {self._worth}."
+
+    @property
+    def _by_grade(self) -> str:
+        if self.name == _ON_FILMS:
+            return ""
+        return " and at every measured grade 3" if self.mimics_count_fully else " and at every measured grade 2 and 3"
 
     @property
     def _worth(self) -> str:
@@ -77,7 +86,7 @@ in four is worth beside the measured grade alone stands in docs/evidence/ct_spin
 _BEFORE_A_CHOICE = OperatingPoint("balanced", 0.25)
 """What every result was flagged by before there was a choice of points."""
 
-ON_FILMS = OperatingPoint("films (research)", 0.5)
+ON_FILMS = OperatingPoint(_ON_FILMS, 0.5)
 """The probability from which a vertebra on a film is suspected (`pipelines.steps.film_judge`), whatever point is set:
 films have no grades, and their model is an experiment."""
 
