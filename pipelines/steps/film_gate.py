@@ -59,10 +59,10 @@ class ViewNetwork(Protocol):
 @dataclass(frozen=True)
 class Look:
     """What a film is taken for, alike however it is held: probabilities of the four views, and the ways to hold it,
-    likeliest first."""
+    likeliest first, each with how sure (0..1) it is that the film is upright so."""
 
     views: tuple[float, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[tuple[Way, float], ...]
 
     @property
     def is_lateral(self) -> bool:
@@ -75,7 +75,9 @@ def look_at(film: FilmImage, network: ViewNetwork) -> Look:
     small = _small(film.grey)
     maps = network.views([way.of(small) for way in EVERY_WAY])
     order = np.argsort(-maps.upright, kind="stable")
-    return Look(tuple(float(p) for p in maps.view.mean(0)), tuple(EVERY_WAY[n] for n in order))
+    return Look(
+        tuple(float(p) for p in maps.view.mean(0)), tuple((EVERY_WAY[n], float(maps.upright[n])) for n in order)
+    )
 
 
 def _small(grey: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.steps.film_corridor import Corridor
 from pipelines.steps.film_looks import Found, Sight
-from pipelines.steps.film_sacrum import LEAST_CHAIN, SACRAL, sacral_log_odds, without_sacrum
+from pipelines.steps.film_sacrum import LEAST_CHAIN, SACRAL, find_sacrum, sacral_log_odds, without_sacrum
 
 STEP, SIZE = 40.0, 32.0
 LORDOSIS = ((0, 5), (5, 0), (10, -5), (18, -15), (34, -28))
@@ -84,3 +84,23 @@ def test_no_sign_alone_is_believed_without_bound() -> None:
 def test_a_short_chain_is_left_as_it_is() -> None:
     short = chain(LORDOSIS)[-LEAST_CHAIN:]
     assert without_sacrum(short, corridor(50)) == (short, None)
+
+
+class SacrumInStripes:
+    """Takes what is very bright for the sacrum, and stripes as well: so a film's edge goes on beyond it."""
+
+    def strips(self, windows: np.ndarray) -> "SacrumInStripes":
+        self.tissue = np.zeros((len(windows), 4, *windows.shape[1:]), np.float32)
+        self.tissue[:, 3] = windows > 0.9
+        self.tissue[:, 3, 1:] += np.abs(np.diff(windows, axis=1)) < 1e-6
+        return self
+
+
+def test_below_the_edge_of_a_film_there_is_no_sacrum() -> None:
+    """A thoracic film ends in its last body: the lowest window reaches far beyond it."""
+    picture = np.random.default_rng(5).uniform(0.3, 0.5, (420, 400)).astype(np.float32)
+    spine = corridor(415.0)
+    assert find_sacrum(picture, 1.0, spine, SacrumInStripes()) is None
+    picture[300:380, 160:240] = 1.0
+    found = find_sacrum(picture, 1.0, spine, SacrumInStripes())
+    assert found == pytest.approx((339.5, 199.5), abs=3.0)

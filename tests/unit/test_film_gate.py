@@ -20,7 +20,7 @@ def film(position: str = "", grey: np.ndarray = PICTURE) -> FilmImage:
 
 
 def look(views: np.ndarray) -> Look:
-    return Look(tuple(views), EVERY_WAY)
+    return Look(tuple(views), tuple((way, 0.5) for way in EVERY_WAY))
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,7 @@ def test_a_film_is_taken_for_the_same_however_it_is_held(way: Way) -> None:
 def test_the_likeliest_way_to_hold_a_film_comes_first(way: Way) -> None:
     marked = np.full((300, 210), 0.4, np.float32)
     marked[:40, :40] = 1.0
-    first = look_at(film(grey=way.of(marked)), CornerNetwork()).ways[0]
+    ways = look_at(film(grey=way.of(marked)), CornerNetwork()).ways
+    first, sure = ways[0]
+    assert sure == max(upright for _, upright in ways)
     assert first.of(way.of(marked))[:40, :40].min() == 1.0

@@ -108,3 +108,24 @@ def test_a_film_that_is_something_else_is_refused_before_any_spine_is_looked_for
 
 def test_pixels_decide_where_the_header_calls_a_lateral_film_frontal() -> None:
     assert isinstance(see(FilmImage(painted(), 1.3, "", "AP"), ColumnNetwork()), Seen)
+
+
+class EitherEndUp(ColumnNetwork):
+    """Sees the column upside down as well, a little better even; only the network of views knows which end is up."""
+
+    def film(self, picture: np.ndarray) -> Maps:
+        body = (picture > 0.6).astype(np.float32)
+        seen = body * (0.85 if is_upright(picture) else 0.95)
+        rank = np.repeat(np.linspace(4, 21, len(picture))[:, None], picture.shape[1], 1)
+        return Maps(np.stack([1 - seen, seen, 0 * body, 0 * body]).astype(np.float32), rank.astype(np.float32))
+
+    def views(self, pictures: Sequence[np.ndarray]) -> Views:
+        told = super().views(pictures)
+        return Views(told.view, np.where(told.upright > 0, 0.95, 0.5).astype(np.float32))
+
+
+@pytest.mark.parametrize("way", [way for way in EVERY_WAY if not way.inverted], ids=str)
+def test_a_spine_that_is_seen_as_well_upside_down_is_held_as_the_network_of_views_says(way: Way) -> None:
+    found = see(FilmImage(way.of(painted()), None, "", ""), EitherEndUp())
+    assert isinstance(found, Seen)
+    assert is_upright(found.picture)
