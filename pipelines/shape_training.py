@@ -9,7 +9,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,27 +18,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import synthesis
 from models.catalogue import OF_SHAPES, Models, card, load
-from models.synthesis.spine import SpineOptions
-from models.synthesis.validation import Acquisition, Patient, patient, write_patient
+from models.synthesis.shape_patients import FIRST, shape_options, shape_patient
+from models.synthesis.validation import write_patient
 from models.training import trees
 from models.trees import Trees
 from pipelines import study
+from pipelines.evaluation.journal import sha256_of_code
 from pipelines.steps.shape_facts import FACTS, RISING, Floats
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding
 
-SEED = 20271111
-FIRST, PATIENTS = 41, 560
+PATIENTS = 560
 SAME_BODY_MM = 15.0
 BROKEN_FROM = 2
-_THICKENED = 0.15
-_ALSO_THICK = 4
-"""Every so many patients are scanned at 5 mm as well: thick slices are where sound bodies are measured too low."""
-_EVENLY_LOST = 8
-"""Every so many lumbar spines lost height evenly or behind, at one or two of these levels: chance draws few such."""
-_LOWER_LUMBAR = ("L2", "L3", "L4", "L5")
-_LUMBAR_VIEWS = ("lumbar", "abdomen", "whole")
 
 
 @dataclass(frozen=True)
@@ -99,9 +93,11 @@ def _lessons(folder: Path, numbers: Sequence[int], jobs: int) -> Iterator[Lesson
 
 
 def _taught_by() -> str:
-    """A name for what the installed networks measure of these facts: lessons of others are not taken up."""
+    """A name for what the installed networks measure of these facts on patients so drawn: no lesson of other networks,
+    facts or patients is taken up."""
     networks = {name: known for name, known in card("ct_spine")["sha256"].items() if name != OF_SHAPES}
-    return hashlib.sha256(json.dumps([networks, FACTS]).encode()).hexdigest()[:16]
+    drawn = sha256_of_code([Path(synthesis.__file__).parent])
+    return hashlib.sha256(json.dumps([networks, FACTS, drawn]).encode()).hexdigest()[:16]
 
 
 def _kept(path: Path, number: int) -> Lesson:
@@ -121,34 +117,11 @@ def _shelf() -> Models:
 
 def _lesson(number: int, shelf: Models) -> Lesson:
     parts = [Lesson(np.empty((0, len(FACTS))), np.empty(0, bool))]
-    one = _patient(number)
+    one = shape_patient(number)
     if one.contents != "none":
         with TemporaryDirectory() as folder:
-            parts += [_of_scan(image, shelf) for image in write_patient(one, Path(folder), _options(one))]
+            parts += [_of_scan(image, shelf) for image in write_patient(one, Path(folder), shape_options(one))]
     return Lesson(np.concatenate([p.facts for p in parts]), np.concatenate([p.is_broken for p in parts]))
-
-
-def _patient(number: int) -> Patient:
-    """A patient like those of the frozen set, of another seed, with more thick slices."""
-    one = patient(number, SEED)
-    rng = np.random.default_rng([SEED, number, 9])
-    first = one.acquisitions[0]
-    if first.slice_mm <= 3.0 and rng.random() < _THICKENED:
-        first = replace(first, slice_mm=round(float(rng.uniform(3, 5)), 2))
-    thick = (Acquisition("thick5", 5.0, "soft"),) if number % _ALSO_THICK == 0 else ()
-    return replace(one, acquisitions=(first, *thick))
-
-
-def _options(one: Patient) -> SpineOptions | None:
-    """Ordered fractures for some lumbar spines, None (as the contents say) for all others."""
-    if one.number % _EVENLY_LOST or one.contents == "none" or one.view not in _LUMBAR_VIEWS:
-        return None
-    rng = np.random.default_rng([SEED, one.number, 10])
-    levels = rng.choice(_LOWER_LUMBAR, int(rng.integers(1, 3)), replace=False)
-    ordered = {
-        str(level): (str(rng.choice(("crush", "posterior"))), float(rng.uniform(0.12, 0.45))) for level in levels
-    }
-    return SpineOptions(fractures=ordered, rim_mm=0)
 
 
 def _of_scan(image: Path, shelf: Models) -> Lesson:

@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 
 from models import catalogue
 from models.catalogue import load
+from models.synthesis.shape_patients import FIRST, SEED, shape_options, shape_patient
 from models.synthesis.validation import SEED as FROZEN
 from models.synthesis.validation import patient
 from models.training import export
 from models.training.trees import SETTINGS
 from models.trees import Trees
 from pipelines import shape_training
-from pipelines.shape_training import FIRST, SEED, _is_broken, _lesson, _options, _patient, learn
+from pipelines.shape_training import _is_broken, _lesson, learn
 from pipelines.steps.shape_facts import FACTS
 from tests.support import spines
 from vfx_finder.cli import learn_shapes
@@ -59,13 +60,15 @@ def test_two_processes_measure_what_one_measures(tmp_path: Path, monkeypatch: py
 
 
 def test_some_lumbar_spines_lost_height_evenly_or_behind() -> None:
-    ordered = {n: options for n in range(FIRST, FIRST + 200) if (options := _options(_patient(n))) is not None}
+    ordered = {
+        n: options for n in range(FIRST, FIRST + 200) if (options := shape_options(shape_patient(n))) is not None
+    }
     assert 5 < len(ordered) < 25
     kinds = {kind for options in ordered.values() for kind, _ in (options.fractures or {}).values()}
     levels = {level for options in ordered.values() for level in options.fractures or {}}
     assert kinds == {"crush", "posterior"}
     assert levels == {"L2", "L3", "L4", "L5"}
-    assert all(_patient(n).view in ("lumbar", "abdomen", "whole") for n in ordered)
+    assert all(shape_patient(n).view in ("lumbar", "abdomen", "whole") for n in ordered)
 
 
 def test_no_patient_of_the_frozen_set_teaches() -> None:
