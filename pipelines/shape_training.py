@@ -25,12 +25,13 @@ from models.synthesis.validation import write_patient
 from models.training import trees
 from models.trees import Trees
 from pipelines import study
+from pipelines.evaluation.analysing_code import code_that_analyses
 from pipelines.evaluation.journal import sha256_of_code
 from pipelines.steps.shape_facts import FACTS, RISING, Floats
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding
 
-PATIENTS = 560
+_WORKSHOP = Path(synthesis.__path__[0])
 SAME_BODY_MM = 15.0
 BROKEN_FROM = 2
 
@@ -93,11 +94,14 @@ def _lessons(folder: Path, numbers: Sequence[int], jobs: int) -> Iterator[Lesson
 
 
 def _taught_by() -> str:
-    """A name for what the installed networks measure of these facts on patients so drawn: no lesson of other networks,
-    facts or patients is taken up."""
+    """A name for what is measured of patients so drawn: a lesson by other networks or other code is not taken up."""
     networks = {name: known for name, known in card("ct_spine")["sha256"].items() if name != OF_SHAPES}
-    drawn = sha256_of_code([Path(synthesis.__file__).parent])
-    return hashlib.sha256(json.dumps([networks, FACTS, drawn]).encode()).hexdigest()[:16]
+    code = code_that_analyses("study.py", Path(__file__).name)
+    return hashlib.sha256(json.dumps([networks, code, _drawing()]).encode()).hexdigest()[:16]
+
+
+def _drawing() -> str:
+    return sha256_of_code(file for file in sorted(_WORKSHOP.glob("*.py")) if not file.name.startswith("film"))
 
 
 def _kept(path: Path, number: int) -> Lesson:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.synthesis.spine import SpineOptions
-from models.synthesis.validation import PAIRED, Acquisition, Patient, patient
+from models.synthesis.validation import OPTIONS, PAIRED, Acquisition, Patient, patient
 
 SEED = 20271111
 FIRST = PAIRED + 1
@@ -15,8 +15,9 @@ FIRST = PAIRED + 1
 _THICKENED = 0.15
 _ALSO_THICK = 4
 """Every so many patients are scanned at 5 mm as well: thick slices are where sound bodies are measured too low."""
-_EVENLY_LOST = 8
-"""Every so many lumbar spines lost height evenly or behind, at one or two of these levels: chance draws few such."""
+_EVENLY_LOST = (8, 2)
+"""Every eighth lumbar spine lost height evenly or behind, at one or two of these levels: chance draws few such. Never
+one that is scanned at 5 mm as well: thickness must not tell of fractures."""
 _LOWER_LUMBAR = ("L2", "L3", "L4", "L5")
 _LUMBAR_VIEWS = ("lumbar", "abdomen", "whole")
 
@@ -34,9 +35,10 @@ def shape_patient(number: int) -> Patient:
 
 def shape_options(one: Patient) -> SpineOptions | None:
     """Ordered fractures for some lumbar spines, None (as the contents say) for all others."""
-    if one.number % _EVENLY_LOST or one.contents == "none" or one.view not in _LUMBAR_VIEWS:
+    every, rest = _EVENLY_LOST
+    if one.number % every != rest or one.contents == "none" or one.view not in _LUMBAR_VIEWS:
         return None
     rng = np.random.default_rng([SEED, one.number, 10])
     levels = [str(one) for one in rng.choice(_LOWER_LUMBAR, int(rng.integers(1, 3)), replace=False)]
     lost = {level: (str(rng.choice(("crush", "posterior"))), float(rng.uniform(0.12, 0.45))) for level in levels}
-    return SpineOptions(fractures=lost, rim_mm=0)
+    return replace(OPTIONS["normal"], fractures=lost)

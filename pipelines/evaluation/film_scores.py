@@ -28,7 +28,8 @@ class FilmScores:
 
     Of vertebrae of grade 2 or 3 from T4 to L5: `fractures_suspected`, the share suspected of all in view (none on a
     film that was not read); `films_suspected`, the share suspected of the films read that show one; `films_spared`, the
-    share not suspected of the films read that show none.
+    share not suspected of the films read that show none. A film is suspected, and ranked in `auc_film`, by whatever
+    stands on its list: a false body counts as a true one does.
     """
 
     films: int
@@ -130,7 +131,7 @@ def is_broken(body: BodyResult) -> bool:
 
 
 def is_called(result: FilmResult) -> bool:
-    """Whether anything on the film was suspected, a true body or not."""
+    """Whether anything on the film was suspected, a true body or a false one."""
     return any(one.suspected for one in _everything(result))
 
 
@@ -151,7 +152,8 @@ def film_judged(result: FilmResult) -> tuple[float, bool]:
 
 
 def _everything(result: FilmResult) -> list[BodyResult | StrayResult]:
-    return [*result.bodies, *result.strays]
+    """What stands on a film's list where the truth knows every vertebra."""
+    return [*result.bodies, *(stray for stray in result.strays if stray.inside)]
 
 
 def _shows_one(result: FilmResult) -> bool:

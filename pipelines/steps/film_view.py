@@ -25,6 +25,9 @@ TRIED, TRIED_AT_ONCE = 4, 2
 """Of the ways to hold a film the likeliest four are tried, two at once: of these the one in which most is seen wins
 (`_best`)."""
 
+_LEAST_UPRIGHT = 0.1
+"""No word of the small network outweighs a spine that is seen ten times better."""
+
 _STEPS = 2
 _LARGEST_STEP = 1.45
 _SCALES = (0.1, 1.6)
@@ -56,7 +59,7 @@ def see(film: FilmImage, network: WholeFilmNetworks) -> Seen | Unsuitable:
         return refused
     for first in range(0, TRIED, TRIED_AT_ONCE):
         best = _best(film, network, look.ways[first : first + TRIED_AT_ONCE])
-        if best is not None and _is_spine(best):
+        if best is not None:
             return best
     return no_spine(film)
 
@@ -64,15 +67,15 @@ def see(film: FilmImage, network: WholeFilmNetworks) -> Seen | Unsuitable:
 def see_mirrored(film: FilmImage, seen: Seen, network: FilmNetwork) -> Seen | None:
     """What is seen in a film that is held the other way round than in `seen`; None where that is no spine at all."""
     way = Way(seen.way.quarters, not seen.way.mirrored, seen.way.inverted)
-    other = _best(film, network, [(way, 1.0)])
-    return other if other is not None and _is_spine(other) else None
+    return _best(film, network, [(way, 1.0)])
 
 
 def _best(film: FilmImage, network: FilmNetwork, ways: Iterable[tuple[Way, float]]) -> Seen | None:
-    """What is seen best, by how much spine there is and how sure it is that the film is upright: of 368 synthetic films
-    nine more are so held rightly than by the spine alone, which upside down is seen nearly as well."""
-    seen = [(one.worth * upright, one) for way, upright in ways for one in _seen(film, way, network)]
-    return max(seen, key=lambda pair: pair[0], default=(0.0, None))[1]
+    """The spine that is seen best, by how much there is of it and how sure it is that the film is upright: of 368
+    synthetic films nine more are so held rightly than by the spine alone, which upside down is seen nearly as well."""
+    seen = [(max(upright, _LEAST_UPRIGHT), one) for way, upright in ways for one in _seen(film, way, network)]
+    spines = [(one.worth * upright, one) for upright, one in seen if _is_spine(one)]
+    return max(spines, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 def _seen(film: FilmImage, way: Way, network: FilmNetwork) -> Iterator[Seen]:

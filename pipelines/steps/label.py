@@ -31,9 +31,11 @@ CLOSE = 0.6
 """A distance under this share of the expected one is no distance between two vertebrae."""
 
 _WIDEST_NORMAL_MM = 50.0
-_ONE_MORE = 1.4
-"""So wide, in units of the widest normal distance and of the usual one, is a gap that hides one body (and twice so
-wide: two)."""
+_WIDER_THAN_NORMAL = 1.4
+"""The usual distance is never taken to be more than the widest normal one over this."""
+_HIDDEN_PER_RATIO = 1.4
+"""A gap may hide as many bodies as the whole part of this times its ratio to the usual distance: one up to 1.42, two
+from 1.43 on."""
 _MOST_MISSED = 4
 _MOST_GAPS = 3
 
@@ -177,13 +179,13 @@ def _may_miss(distances: Floats, gap: float) -> tuple[int, ...]:
     ratios = np.array([distance / _usual(distances, at) for at, distance in enumerate(distances)])
     wide = [int(at) for at in np.argsort(-ratios)[:_MOST_GAPS] if ratios[at] > gap]
     return tuple(
-        min(_MOST_MISSED, max(1, int(ratio * _ONE_MORE))) if at in wide else 0 for at, ratio in enumerate(ratios)
+        min(_MOST_MISSED, int(ratio * _HIDDEN_PER_RATIO)) if at in wide else 0 for at, ratio in enumerate(ratios)
     )
 
 
 def _usual(distances: Floats, at: int) -> float:
     around = np.concatenate([distances[max(0, at - 2) : at], distances[at + 1 : at + 3]])
-    widest = _WIDEST_NORMAL_MM / _ONE_MORE
+    widest = _WIDEST_NORMAL_MM / _WIDER_THAN_NORMAL
     return min(float(np.median(around)), widest) if around.size else widest
 
 

@@ -22,7 +22,7 @@ from pipelines import shape_training
 from pipelines.shape_training import _is_broken, _lesson, learn
 from pipelines.steps.shape_facts import FACTS
 from tests.support import spines
-from vfx_finder.cli import learn_shapes
+from vfx_finder.cli import _shapes, learn_shapes
 from vfx_finder.domain.spine import Level
 
 PATIENTS = 3
@@ -68,6 +68,7 @@ def test_some_lumbar_spines_lost_height_evenly_or_behind() -> None:
     levels = {level for options in ordered.values() for level in options.fractures or {}}
     assert kinds == {"crush", "posterior"}
     assert levels == {"L2", "L3", "L4", "L5"}
+    assert not any(len(shape_patient(n).acquisitions) > 1 for n in ordered)
     assert all(shape_patient(n).view in ("lumbar", "abdomen", "whole") for n in ordered)
 
 
@@ -106,9 +107,26 @@ def test_shapes_learnt_alone_go_into_the_bundle_with_a_card_that_claims_nothing_
     learn_shapes.register(app)
     done = CliRunner().invoke(app, ["--folder", str(tmp_path), "--version", "9.9.9", "--jobs", "2"])
     assert done.exit_code == 0
-    assert asked == [(tmp_path / "shapes", shape_training.PATIENTS, 2)]
+    assert asked == [(tmp_path / "shapes", _shapes.PATIENTS, 2)]
     card = catalogue.card("ct_spine")
     written = shelf / "ct_spine" / "models" / catalogue.OF_SHAPES
     assert card["sha256"][written.name] == catalogue.sha256(written)
-    assert card["training"]["shape"] == {"patients": shape_training.PATIENTS, "seed": SEED}
+    assert card["training"]["shape"] == {"patients": _shapes.PATIENTS, "seed": SEED}
     assert (card["version"], "operating_points" in card) == ("9.9.9", False)
+
+
+def test_lessons_of_other_networks_or_another_drawing_bear_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, card = shape_training._taught_by(), catalogue.card("ct_spine")
+    trees_anew = {**card, "sha256": {**card["sha256"], catalogue.OF_SHAPES: "0"}}
+    network_anew = {**card, "sha256": {**card["sha256"], "look.safetensors": "0"}}
+    names = []
+    for told in (trees_anew, network_anew):
+        monkeypatch.setattr(shape_training, "card", lambda _, told=told: told)
+        names.append(shape_training._taught_by())
+    monkeypatch.setattr(shape_training, "card", lambda _: card)
+    (tmp_path / "spine.py").write_text("HEIGHT = 1\n")
+    monkeypatch.setattr(shape_training, "_WORKSHOP", tmp_path)
+    names.append(shape_training._taught_by())
+    assert [name == now for name in names] == [True, False, False]

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from pipelines.steps.label import number
-from pipelines.steps.level_rank import RANK, log_odds_of_shift
+from pipelines.steps.level_rank import RANK
 from pipelines.steps.picture_error import ON_CT, PART_FILM, WHOLE_FILM
-from tests.support.chains import Anchor, chain
+from tests.support.chains import Anchor, chain, straight
 from vfx_finder.domain.numbering import MISSING_ABOVE
 from vfx_finder.domain.spine import Level
 
@@ -31,10 +31,13 @@ def test_two_bodies_seen_as_one_do_not_make_eleven_thoracic_ones() -> None:
     assert Level.T12 not in [one.level for one in as_on_ct.levels]
 
 
-def test_levels_read_off_part_of_a_film_are_expected_too_high_and_off_a_whole_one_about_right() -> None:
-    low, right, high = 0.65, 0.0, -0.65
-    part = [float(log_odds_of_shift(shift, 8, PART_FILM.rank)) for shift in (low, right, high)]
-    whole = [float(log_odds_of_shift(shift, 18, WHOLE_FILM.rank)) for shift in (low, right, high)]
-    assert part == sorted(part)
-    assert max(whole) == whole[1]
-    assert float(log_odds_of_shift(0.0, 18, WHOLE_FILM.rank)) - float(log_odds_of_shift(2.0, 18, WHOLE_FILM.rank)) > 3.0
+def test_levels_read_off_part_of_a_spine_are_taken_for_too_high_ones() -> None:
+    """T4 to T11 without an anchor: a reading half-way between two numberings speaks for the lower one."""
+    true = LOWER[:8]
+    seen: list[Anchor] = [{"rank": RANK[level] - 0.6} for level in true]
+    bodies, stack = chain(straight(true), seen)
+    part, whole = (number(bodies, stack, replace(error, scale_log_sd=0.15)) for error in (PART_FILM, WHOLE_FILM))
+    assert [one.level for one in part.levels] == list(true)
+    at_t11 = [told.levels[-1] for told in (part, whole)]
+    sure = [one.confidence if one.level is Level.T11 else one.alternatives.get(Level.T11, 0.0) for one in at_t11]
+    assert sure[0] > 1.5 * sure[1]

@@ -129,3 +129,21 @@ def test_a_spine_that_is_seen_as_well_upside_down_is_held_as_the_network_of_view
     found = see(FilmImage(way.of(painted()), None, "", ""), EitherEndUp())
     assert isinstance(found, Seen)
     assert is_upright(found.picture)
+
+
+class FaintWhereUpright(EitherEndUp):
+    """Sees too little of a spine the way that the network of views is sure of, and a plain one upside down."""
+
+    def film(self, picture: np.ndarray) -> Maps:
+        told = super().film(picture)
+        if is_upright(picture):
+            told.tissue[1] = np.minimum(told.tissue[1], 0.5)
+        return told
+
+    def views(self, pictures: Sequence[np.ndarray]) -> Views:
+        told = super().views(pictures)
+        return Views(told.view, np.where(told.upright > 0.9, 0.95, 0.3).astype(np.float32))
+
+
+def test_a_spine_is_read_where_the_likeliest_way_to_hold_the_film_shows_none() -> None:
+    assert isinstance(see(FilmImage(painted(), None, "", ""), FaintWhereUpright()), Seen)

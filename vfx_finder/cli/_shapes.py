@@ -4,7 +4,17 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+PATIENTS = 560
+"""So many synthetic patients teach the shapes; more help."""
+
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+def retrained(bundle: str) -> str:
+    """The version of a bundle whose weights were made anew here, where none is given."""
+    from models.catalogue import card
+
+    return f"{card(bundle)['version'].partition('+')[0]}+retrained"
 
 
 def learnt_shapes(bar: Progress, folder: Path, version: str, jobs: int) -> Path:
@@ -14,8 +24,8 @@ def learnt_shapes(bar: Progress, folder: Path, version: str, jobs: int) -> Path:
     """
     from models.synthesis.shape_patients import SEED
     from models.training.export import export_shape
-    from pipelines import shape_training as shapes
+    from pipelines.shape_training import learn
 
-    task = bar.add_task("shapes, patients measured", total=shapes.PATIENTS)
-    learnt = shapes.learn(folder / "shapes", shapes.PATIENTS, lambda done, _: bar.update(task, completed=done), jobs)
-    return export_shape(learnt, {"patients": shapes.PATIENTS, "seed": SEED}, version)
+    task = bar.add_task("shapes, patients measured", total=PATIENTS)
+    learnt = learn(folder / "shapes", PATIENTS, lambda done, _: bar.update(task, completed=done), jobs)
+    return export_shape(learnt, {"patients": PATIENTS, "seed": SEED}, version)

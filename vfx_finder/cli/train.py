@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from vfx_finder.cli._shapes import COLUMNS, learnt_shapes
+from vfx_finder.cli._shapes import COLUMNS, learnt_shapes, retrained
 
-TWO = 2
+SHAPE_JOBS = 2
 """Processes that measure patients for the shapes: networks train on as many cores."""
 
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         steps: Annotated[int | None, typer.Option(help="Steps per network instead of the plan's own.")] = None,
         minutes: Annotated[float, typer.Option(help="Stop each network after this many minutes.")] = 24 * 60,
         export: Annotated[bool, typer.Option(help="Write the weights into the bundle when done.")] = False,
-        version: Annotated[str, typer.Option(help="Version of the exported bundle.")] = "0.4.0+retrained",
+        version: Annotated[str | None, typer.Option(help="Version of the bundle; if not given, NOW+retrained.")] = None,
     ) -> None:
         """Train a bundle's networks on synthetic images; resumes, saves every two minutes, logs its curve."""
         from models.training import export as exporting
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
 
         if bundle not in exporting.PARTS:
             raise typer.BadParameter(f"there is no bundle called {bundle}; there are {' and '.join(exporting.PARTS)}.")
+        named = version or retrained(bundle)
         into = folder or Path("runs") / bundle
 
         with Progress(*COLUMNS, console=Console(stderr=True)) as bar:
@@ -48,8 +49,8 @@ def register(app: typer.Typer) -> None:
                 training.train(chosen, into, tell, minutes * 60)
             if not export:
                 return
-            pending = f"{version}, shapes not yet learnt" if bundle == "ct_spine" else version
+            pending = f"{named}, shapes not yet learnt" if bundle == "ct_spine" else named
             card = exporting.export(into, bundle, pending)
             if bundle == "ct_spine":
-                card = learnt_shapes(bar, into, version, TWO)
+                card = learnt_shapes(bar, into, named, SHAPE_JOBS)
         Console().print(f"Model card: {card}")
