@@ -1,6 +1,5 @@
 """Boosted trees fitted by scikit-learn, carried over to plain arrays."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,20 +51,4 @@ def _as_arrays(fits: list[HistGradientBoostingClassifier]) -> Trees:
         roots=starts.astype(np.int32),
         constant=np.array([np.mean([one._baseline_prediction for one in fits])]),
         depth=np.array([joined["depth"].max()], np.int32),
-    )
-
-
-def together(several: Sequence[Trees]) -> Trees:
-    """Trees that say the mean log-odds of several that were fitted to the same facts."""
-    starts = np.cumsum([0, *(len(one.feature) for one in several)])[:-1]
-    return Trees(
-        feature=np.concatenate([one.feature for one in several]),
-        threshold=np.concatenate([one.threshold for one in several]),
-        unknown_left=np.concatenate([one.unknown_left for one in several]),
-        left=np.concatenate([one.left + start for one, start in zip(several, starts, strict=True)]).astype(np.int32),
-        right=np.concatenate([one.right + start for one, start in zip(several, starts, strict=True)]).astype(np.int32),
-        value=np.concatenate([one.value for one in several]) / len(several),
-        roots=np.concatenate([one.roots + start for one, start in zip(several, starts, strict=True)]).astype(np.int32),
-        constant=np.mean([one.constant for one in several], axis=0),
-        depth=np.max([one.depth for one in several], axis=0).astype(np.int32),
     )

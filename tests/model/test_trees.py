@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.catalogue import SHELF
-from models.training.trees import fit, together
+from models.training.trees import fit
 from models.trees import Trees
 from pipelines.steps.shape_facts import FACTS, shape_facts
 from tests.support.end_plates import plates, spine
@@ -64,12 +64,6 @@ def test_the_shipped_trees_ask_the_facts_that_are_measured_and_know_a_plain_wedg
     assert shape.probability(shape_facts(sound, 1.5)).max() < 0.05
     said = shape.probability(shape_facts(wedged, 1.5))
     assert said[at] > 0.8 > 0.1 > np.delete(said, at).max()
-
-
-def test_several_together_say_their_mean_log_odds(trees: Trees, table: tuple[np.ndarray, np.ndarray]) -> None:
-    other = fit(table[0], ~table[1], (False, False, False))
-    one, two, both = (each.probability(table[0]) for each in (trees, other, together([trees, other])))
-    assert np.log(both / (1 - both)) == pytest.approx((np.log(one / (1 - one)) + np.log(two / (1 - two))) / 2)
 
 
 @pytest.mark.parametrize("level", [Level.L3, Level.L4, Level.L5])
