@@ -16,8 +16,8 @@ _THICKENED = 0.15
 _ALSO_THICK = 4
 """Every so many patients are scanned at 5 mm as well: thick slices are where sound bodies are measured too low."""
 _EVENLY_LOST = (8, 2)
-"""Every eighth lumbar spine lost height evenly or behind, at one or two of these levels: chance draws few such. Never
-one that is scanned at 5 mm as well: thickness must not tell of fractures."""
+"""Every eighth lumbar spine lost height evenly or behind, at one or two of these levels: chance draws few such. Of
+these too every fourth is scanned at 5 mm as well: thickness must not tell which losses there are."""
 _LOWER_LUMBAR = ("L2", "L3", "L4", "L5")
 _LUMBAR_VIEWS = ("lumbar", "abdomen", "whole")
 
@@ -29,8 +29,13 @@ def shape_patient(number: int) -> Patient:
     first = one.acquisitions[0]
     if first.slice_mm <= 3.0 and rng.random() < _THICKENED:
         first = replace(first, slice_mm=round(float(rng.uniform(3, 5)), 2))
-    thick = (Acquisition("thick5", 5.0, "soft"),) if number % _ALSO_THICK == 0 else ()
+    thick = (Acquisition("thick5", 5.0, "soft"),) if _is_also_thick(number) else ()
     return replace(one, acquisitions=(first, *thick))
+
+
+def _is_also_thick(number: int) -> bool:
+    every, rest = _EVENLY_LOST
+    return (number // every if number % every == rest else number) % _ALSO_THICK == 0
 
 
 def shape_options(one: Patient) -> SpineOptions | None:

@@ -38,6 +38,7 @@ def export(folder: Path, bundle: str, version: str) -> Path:
         saved = torch.load(folder / f"{kind}.ckpt.pt", weights_only=True)
         path = target / "models" / name
         save_file({k: v.contiguous() for k, v in saved["average"].items()}, path)
+        _made_readable(path)
         content["sha256"][name] = sha256(path)
         content["training"][kind] = {"steps": saved["step"], **saved["plan"]}
     return _written(bundle, content, version)
@@ -51,9 +52,15 @@ def export_shape(shape: Trees, taught: dict[str, int], version: str) -> Path:
     content = card("ct_spine")
     path = SHELF / "ct_spine" / "models" / OF_SHAPES
     shape.save(path)
+    _made_readable(path)
     content["sha256"][path.name] = sha256(path)
     content["training"]["shape"] = taught
     return _written("ct_spine", content, version)
+
+
+def _made_readable(path: Path) -> None:
+    """safetensors writes files that their owner alone may read; who runs the analysis is often another user."""
+    path.chmod(0o644)
 
 
 def _written(bundle: str, content: dict[str, Any], version: str) -> Path:

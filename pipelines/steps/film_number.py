@@ -9,18 +9,13 @@ from pipelines.steps.film_bodies import FilmBody, Reading
 from pipelines.steps.film_chain import Spot
 from pipelines.steps.film_view import Seen
 from pipelines.steps.label import Numbering, number
-from pipelines.steps.picture_error import PART_FILM, WHOLE_FILM
+from pipelines.steps.picture_error import on_film
 
 SEEN_HERE, SEEN_ELSEWHERE = 0.95, 0.05
 """What a sacrum or a dens says of the body that it is seen next to, and of the others."""
 
 _SACRUM_STEP, _SACRUM_REACH = 1.35, 0.9
 _DENS_MM, _DENS_REACH_MM = 30.0, 14.0
-
-
-MOST_OF_A_SPINE = 18.0
-"""Levels (of the 22 from C3 to L5) that a corridor must span for its film to show most of a spine: levels are read
-otherwise where part of it is in view."""
 
 _ESTIMATED_LOG_SD = 0.15
 """How unsure the scale of a film is that was fitted to the levels read: one or two of a dozen levels misread."""
@@ -29,8 +24,7 @@ _ESTIMATED_LOG_SD = 0.15
 def number_film(read: Reading, seen: Seen) -> Numbering:
     """Level and remarks of each body, head to foot; distances are millimetres at the scale of `seen`."""
     spanned = float(seen.corridor.rank[-1] - seen.corridor.rank[0])
-    error = WHOLE_FILM if spanned >= MOST_OF_A_SPINE else PART_FILM
-    unsure = replace(error, scale_log_sd=_ESTIMATED_LOG_SD if seen.estimated else 0.0)
+    unsure = replace(on_film(spanned), scale_log_sd=_ESTIMATED_LOG_SD if seen.estimated else 0.0)
     return number([_body(body, seen, read.sacrum) for body in read.bodies], _plane(seen), unsure)
 
 

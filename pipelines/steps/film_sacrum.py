@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from pipelines.steps.facts import FloatArray
@@ -57,16 +58,17 @@ def find_sacrum(
     """Where (row, col) the sacrum's first is on the film, if it is seen."""
     pixel = PIXEL_MM / mm_per_pixel
     soft = ndi.gaussian_filter(picture, 0.4 * pixel) if pixel > 1.2 else picture
-    seen = [_sacrum_in(window, network.strips(window.cut_from(soft)[None])) for window in _lowest(corridor, pixel)]
-    best = max((one for one in seen if one is not None and _is_on_film(one[1:], picture)), default=None)
+    seen = [_sacrum_in(soft, window, network) for window in _lowest(corridor, pixel)]
+    best = max((one for one in seen if one is not None), default=None)
     if best is not None:
         return best[1:]
     return corridor.sacrum[:2] if corridor.sacrum else None
 
 
-def _sacrum_in(window: FilmGrid, maps: StripMaps) -> tuple[float, float, float] | None:
+def _sacrum_in(picture: FloatArray, window: FilmGrid, network: StripNetwork) -> tuple[float, float, float] | None:
     """Size (mm2) and place (row, col on the film) of the sacrum's first in a window, if it is there."""
-    pieces, count = ndi.label(maps.tissue[0, 3] > _SACRUM)
+    tissue = network.strips(window.cut_from(picture)[None]).tissue[0, 3]
+    pieces, count = ndi.label((tissue > _SACRUM) & _on_film(window, picture))
     if not count:
         return None
     largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
@@ -75,10 +77,11 @@ def _sacrum_in(window: FilmGrid, maps: StripMaps) -> tuple[float, float, float] 
     return (size, float(row), float(col)) if size >= _LEAST_SACRUM_MM2 else None
 
 
-def _is_on_film(place: tuple[float, float], picture: FloatArray) -> bool:
-    """Below a film windows show its last row going on, which is often taken for a sacrum: so it was on two in five
-    synthetic thoracic films."""
-    return all(0 <= at < side for at, side in zip(place, picture.shape, strict=True))
+def _on_film(window: FilmGrid, picture: FloatArray) -> NDArray[np.bool_]:
+    """What of a window shows the film. Below it a window shows its last row going on, which is often taken for a
+    sacrum: so it was on two in five synthetic thoracic films."""
+    places = window.film(np.moveaxis(np.indices(window.size), 0, -1).astype(float))
+    return np.asarray(((places >= 0) & (places <= np.array(picture.shape) - 1)).all(-1), np.bool_)
 
 
 def _lowest(corridor: Corridor, pixel: float) -> Iterator[FilmGrid]:

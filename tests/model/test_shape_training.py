@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from models.training import export
 from models.training.trees import SETTINGS
 from models.trees import Trees
 from pipelines import shape_training
-from pipelines.shape_training import _is_broken, _lesson, learn
+from pipelines.shape_training import _is_broken, _lesson, _lessons, learn
 from pipelines.steps.shape_facts import FACTS
 from tests.support import spines
 from vfx_finder.cli import _shapes, learn_shapes
@@ -30,36 +31,32 @@ AMONG_THEM_BROKEN = 43
 """From here on the first three patients show 26 graded vertebrae, of which four are broken."""
 
 
-def silent(done: int, of: int) -> None:
-    assert 0 <= done <= of
-
-
-def test_trees_learn_from_measured_patients_and_a_later_call_draws_none_again(
+def test_a_later_call_draws_no_patient_again_and_learns_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SETTINGS, "min_samples_leaf", 2)
     monkeypatch.setattr(shape_training, "FIRST", AMONG_THEM_BROKEN)
-    trees = learn(tmp_path, PATIENTS, silent)
+    told: list[tuple[int, int]] = []
+    trees = learn(tmp_path, PATIENTS, lambda *done: told.append(done))
     lessons = [dict(np.load(path)) for path in sorted(tmp_path.rglob("*.npz"))]
     assert len(lessons) == PATIENTS
     facts = np.concatenate([one["facts"] for one in lessons])
     is_broken = np.concatenate([one["is_broken"] for one in lessons])
     assert facts.shape == (len(is_broken), len(FACTS))
-    assert 2 < is_broken.sum() < len(is_broken) / 2
-    said = trees.probability(facts)
-    assert said[is_broken].mean() > 0.5 > 0.2 > said[~is_broken].mean()
+    assert 0 < is_broken.sum() < len(is_broken) / 2
+    assert told == [(1, PATIENTS), (2, PATIENTS), (3, PATIENTS)]
     monkeypatch.setattr(shape_training, "write_patient", None)
-    assert np.array_equal(learn(tmp_path, PATIENTS, silent).probability(facts), said)
+    again = learn(tmp_path, PATIENTS, lambda *_: None)
+    assert np.array_equal(again.probability(facts), trees.probability(facts))
 
 
-def test_two_processes_measure_what_one_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SETTINGS, "min_samples_leaf", 2)
-    told: list[int] = []
-    learn(tmp_path, PATIENTS, lambda done, _: told.append(done), jobs=2)
-    assert told == [1, 2, 3]
-    kept = sorted(tmp_path.rglob("*.npz"))[0]
-    alone = _lesson(FIRST, load())
-    assert np.allclose(np.load(kept)["facts"], alone.facts, atol=1e-3, equal_nan=True)
+def test_two_processes_measure_what_one_measures(tmp_path: Path) -> None:
+    numbers = [AMONG_THEM_BROKEN + 1, AMONG_THEM_BROKEN + 2]
+    kept = list(_lessons(tmp_path, numbers, jobs=2))
+    alone = _lesson(numbers[0], load())
+    assert len(alone.facts) > 0
+    assert np.allclose(kept[0].facts, alone.facts, atol=1e-3, equal_nan=True)
+    assert np.array_equal(kept[0].is_broken, alone.is_broken)
 
 
 def test_some_lumbar_spines_lost_height_evenly_or_behind() -> None:
@@ -71,13 +68,21 @@ def test_some_lumbar_spines_lost_height_evenly_or_behind() -> None:
     levels = {level for options in ordered.values() for level in options.fractures or {}}
     assert kinds == {"crush", "posterior"}
     assert levels == {"L2", "L3", "L4", "L5"}
-    assert not any(len(shape_patient(n).acquisitions) > 1 for n in ordered)
     assert all(shape_patient(n).view in ("lumbar", "abdomen", "whole") for n in ordered)
+
+
+def test_thick_slices_tell_nothing_of_which_losses_there_are() -> None:
+    numbers = range(FIRST, FIRST + 640)
+    is_thick = {n: any(one.slice_mm == 5.0 for one in shape_patient(n).acquisitions[1:]) for n in numbers}
+    ordered = [is_thick[n] for n in numbers if n % 8 == 2]
+    others = [is_thick[n] for n in numbers if n % 8 != 2]
+    assert np.mean(ordered) == pytest.approx(0.25)
+    assert np.mean(others) == pytest.approx(2 / 7, abs=0.01)
 
 
 def test_no_patient_of_the_frozen_set_teaches() -> None:
     assert SEED != FROZEN
-    assert patient(FIRST, SEED) != patient(FIRST)
+    assert all(replace(patient(n, SEED), seed=FROZEN) != patient(n) for n in range(FIRST, FIRST + 20))
 
 
 def test_what_was_found_beside_the_spine_was_not_drawn_broken() -> None:
@@ -116,6 +121,15 @@ def test_shapes_learnt_alone_go_into_the_bundle_with_a_card_that_claims_nothing_
     assert card["sha256"][written.name] == catalogue.sha256(written)
     assert card["training"]["shape"] == {"patients": _shapes.PATIENTS, "seed": SEED}
     assert (card["version"], "operating_points" in card) == ("9.9.9", False)
+    assert written.stat().st_mode & 0o044 == 0o044
+
+
+@pytest.mark.parametrize("stands", ["1.2.3", "1.2.3+retrained", "1.2.3, shapes not yet learnt"])
+def test_a_bundle_made_anew_says_so_once_and_no_longer_that_its_shapes_are_to_be_learnt(
+    monkeypatch: pytest.MonkeyPatch, stands: str
+) -> None:
+    monkeypatch.setattr(catalogue, "card", lambda _: {"version": stands})
+    assert _shapes.retrained("ct_spine") == "1.2.3+retrained"
 
 
 def test_lessons_of_other_networks_or_another_drawing_bear_another_name(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.catalogue import SHELF
+from models.catalogue import OF_SHAPES, SHELF
 from models.training.trees import fit
 from models.trees import Trees
 from pipelines.steps.shape_facts import FACTS, shape_facts
@@ -56,7 +56,7 @@ def test_an_unknown_fact_is_answered_and_no_rows_have_no_answer(trees: Trees) ->
 
 def test_the_shipped_trees_ask_the_facts_that_are_measured_and_know_a_plain_wedge() -> None:
     """Trees of other facts would load all the same: what they say of a sound and of a wedged spine would not fit."""
-    shape = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    shape = Trees.load(SHELF / "ct_spine" / "models" / OF_SHAPES)
     assert shape.feature.max() < len(FACTS)
     sound = spine({})
     wedged = spine({Level.L1: plates(Level.L1, (0.6, 0.8, 1.0))})
@@ -72,7 +72,7 @@ def test_the_shipped_trees_see_losses_of_the_lower_lumbar_spine_that_no_wedge_sh
     level: Level, share_left: tuple[float, float, float]
 ) -> None:
     """Those of 0.4.0 said 0.14 to 0.47 of them, for few such fractures had been drawn. Asked: what "balanced" flags."""
-    shipped = Trees.load(SHELF / "ct_spine" / "models" / "shape.safetensors")
+    shipped = Trees.load(SHELF / "ct_spine" / "models" / OF_SHAPES)
     chain = list(spine({level: plates(level, share_left)}))
     at = next(n for n, one in enumerate(chain) if one.level is level)
     assert shipped.probability(shape_facts(chain, 1.5)[at : at + 1])[0] > BALANCED.threshold

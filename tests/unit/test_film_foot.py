@@ -104,3 +104,11 @@ def test_below_the_edge_of_a_film_there_is_no_sacrum() -> None:
     picture[300:380, 160:240] = 1.0
     found = find_sacrum(picture, 1.0, spine, SacrumInStripes())
     assert found == pytest.approx((339.5, 199.5), abs=3.0)
+
+
+@pytest.mark.parametrize("first", [385, 395])
+def test_a_sacrum_that_the_edge_cuts_lies_where_the_film_shows_it(first: int) -> None:
+    picture = np.random.default_rng(5).uniform(0.3, 0.5, (420, 400)).astype(np.float32)
+    picture[first:, 160:240] = 1.0
+    found = find_sacrum(picture, 1.0, corridor(415.0), SacrumInStripes())
+    assert found == pytest.approx(((first + 419) / 2, 199.5), abs=3.0)

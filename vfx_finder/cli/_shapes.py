@@ -7,6 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 PATIENTS = 850
 """So many synthetic patients teach the shapes; from 800 on more change nothing that could be measured."""
 
+UNLEARNT = ", shapes not yet learnt"
+"""Stands behind the version of a bundle whose networks are new and whose trees are not yet."""
+
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
@@ -14,7 +17,7 @@ def retrained(bundle: str) -> str:
     """The version of a bundle whose weights were made anew here, where none is given."""
     from models.catalogue import card
 
-    return f"{card(bundle)['version'].partition('+')[0]}+retrained"
+    return f"{card(bundle)['version'].partition('+')[0].removesuffix(UNLEARNT)}+retrained"
 
 
 def learnt_shapes(bar: Progress, folder: Path, version: str, jobs: int) -> Path:

@@ -25,8 +25,9 @@ def register(app: typer.Typer) -> None:
         """Learn anew which shapes ct_spine calls broken, with its networks as they are: the last part of
         `vfx-finder train ct_spine --export`.
 
-        Some hundred synthetic patients are drawn and measured, ten seconds each. Then the installed bundle is written:
-        its trees, and its card without operating points, which must be measured again (`vfx-finder evaluate`).
+        Eight hundred and fifty synthetic patients are drawn and measured, some ten seconds each. Then the installed
+        bundle is written: its trees, and its card without operating points, which must be measured again
+        (`vfx-finder evaluate`).
         """
         with Progress(*COLUMNS, console=Console(stderr=True)) as bar:
             card = learnt_shapes(bar, folder, version or retrained("ct_spine"), jobs)

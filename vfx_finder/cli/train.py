@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from vfx_finder.cli._shapes import COLUMNS, learnt_shapes, retrained
+from vfx_finder.cli._shapes import COLUMNS, UNLEARNT, learnt_shapes, retrained
 
 SHAPE_JOBS = 2
 """Processes that measure patients for the shapes: networks train on as many cores."""
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
                 training.train(chosen, into, tell, minutes * 60)
             if not export:
                 return
-            pending = f"{named}, shapes not yet learnt" if bundle == "ct_spine" else named
+            pending = f"{named}{UNLEARNT}" if bundle == "ct_spine" else named
             card = exporting.export(into, bundle, pending)
             if bundle == "ct_spine":
                 card = learnt_shapes(bar, into, named, SHAPE_JOBS)
