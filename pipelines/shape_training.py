@@ -6,9 +6,7 @@ drawn, scanned and analysed, and what is measured of each vertebra is kept with 
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +25,7 @@ from models.trees import Trees
 from pipelines import study
 from pipelines.evaluation.analysing_code import code_that_analyses
 from pipelines.evaluation.journal import sha256_of_code
+from pipelines.evaluation.processes import processes
 from pipelines.steps.shape_facts import FACTS, RISING, Floats
 from vfx_finder.domain import genant
 from vfx_finder.domain.finding import Finding
@@ -89,7 +88,7 @@ def _lessons(folder: Path, numbers: Sequence[int], jobs: int) -> Iterator[Lesson
     if jobs == 1:
         yield from map(_kept, paths, numbers)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as crew:
+    with processes(jobs) as crew:
         yield from crew.map(_kept, paths, numbers)
 
 

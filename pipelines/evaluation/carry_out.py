@@ -1,14 +1,14 @@
 """Work through many cases, in this process or in several, so that one that fails never stops the others."""
 
 import functools
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.evaluation.processes import processes
 from pipelines.evaluation.record import Analyser
 from vfx_finder.domain.errors import VfxError
 
@@ -67,7 +67,7 @@ def _alone(task: Any, crew: Crew) -> Future[Any]:
 def _pool(jobs: int) -> Executor:
     if jobs == 1:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    return processes(jobs)
 
 
 def _in_turn(pool: Executor, waiting: deque[Any], crew: Crew) -> Iterator[tuple[Any, Future[Any]]]:
