@@ -55,6 +55,31 @@ def test_a_folder_is_one_study_shown_as_a_table(
     assert len(document["vertebrae"]) == len(LUMBAR)
 
 
+def test_a_folder_of_pictures_is_one_film_each_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b.png", "a.JPG"):
+        Image.fromarray(np.zeros((30, 20), np.uint8)).save(tmp_path / name)
+    (tmp_path / "annotations.json").write_text("{}")
+    assert [(one.name, len(one.files)) for one in inputs_of([tmp_path])] == [("a", 1), ("b", 1)]
+    written(landmark_series(), tmp_path / "study")
+    assert len(inputs_of([tmp_path])) == 1, "beside DICOM a picture is a stranger, counted with the study"
+
+
+def test_a_target_without_an_ending_is_a_folder_and_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one.nii", "two.nii"):
+        assert run(nifti(tmp_path / name), "--json", f"{tmp_path / 'out'}/", monkeypatch=monkeypatch) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one.json", "two.json"]
+
+
+def test_a_target_that_cannot_be_written_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    assert run(nifti(tmp_path / "x.nii"), "--json", tmp_path / "taken" / "x.json", monkeypatch=monkeypatch) != 0
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_several_paths_make_one_document_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b"):
         written(landmark_series(), tmp_path / name / "dicom")

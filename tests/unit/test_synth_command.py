@@ -69,6 +69,16 @@ def test_fewer_than_no_study_is_refused_with_a_sentence(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("kind", [(), ("--validation",), ("--films", "--studies", "1")])
+def test_a_seed_is_not_passed_over_where_it_changes_nothing(
+    kind: tuple[str, ...], tmp_path: Path, app: typer.Typer, drawn: list[int]
+) -> None:
+    said = CliRunner().invoke(app, [str(tmp_path / "new"), *kind, "--seed", "7"])
+    assert said.exit_code == 2
+    assert "random studies" in said.output
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(("kind", "what"), [("--validation", "patients"), ("--films", "films")])
 def test_a_frozen_set_has_no_more_than_it_has(
     kind: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, app: typer.Typer, drawn: list[int]

@@ -19,11 +19,12 @@ class Input:
 
 
 def inputs_of(paths: Sequence[Path]) -> list[Input]:
-    """One input for each NIfTI file, each study in a folder and all below it, and each series of loose DICOM files.
+    """One input for each NIfTI file, each picture (PNG, JPEG) in a folder without DICOM, each study in a folder and all
+    below it, and each series of loose DICOM files.
 
     A folder that holds one study, or none, gives its name; of several studies each goes by the folder of its first
-    file. Beside NIfTI files, files that are no DICOM are passed over. Names are stems; equal ones get the name of the
-    folder above, then a number.
+    file. Beside NIfTI files and such pictures, files that are no DICOM are passed over. Names are stems; equal ones get
+    the name of the folder above, then a number.
     """
     found: list[tuple[Path, tuple[Path, ...]]] = []
     loose: dict[str, list[Path]] = {}
@@ -41,11 +42,14 @@ def inputs_of(paths: Sequence[Path]) -> list[Input]:
 
 def _folder(path: Path) -> Iterable[tuple[Path, tuple[Path, ...]]]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    niftis = [file for file in files if is_nifti(file)]
+    alone = [file for file in files if is_nifti(file)]
     others = tuple(file for file in files if not is_nifti(file))
-    if not niftis or any(_header(file) for file in others):
+    has_dicom = any(_header(file) for file in others)
+    if not alone and not has_dicom:
+        alone = [file for file in files if is_picture(file)]
+    if has_dicom or not alone:
         yield from _studies(path, others)
-    for file in niftis:
+    for file in alone:
         yield file, (file,)
 
 

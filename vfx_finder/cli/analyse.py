@@ -32,7 +32,11 @@ def analyse(
     ],
     json: Annotated[
         Path | None,
-        typer.Option("--json", help="Write the result here; a folder when several paths are given.", metavar="FILE"),
+        typer.Option(
+            "--json",
+            help="Write the result here: a file that ends in .json, or a folder, as it must be for several results.",
+            metavar="FILE",
+        ),
     ] = None,
     films: Annotated[
         bool, typer.Option("--films", help="Read lateral X-ray films as well: research, suspected or not, no grade.")
@@ -54,11 +58,16 @@ def analyse(
         raise Unreadable(f"There is no file or folder {absent[0]}.")
     with Console(stderr=True).status("Looking at the files"):
         inputs = inputs_of(paths)
-    into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1 or bool(json and json.is_dir()))
+    into = _Results(json, is_folder=len(paths) > 1 or len(inputs) > 1 or bool(json and _is_folder(json)))
     shelf = _Shelf(films)
     failed = [item for item in inputs if not _one(item, shelf, into, scouts=scouts)]
     if failed:
         raise typer.Exit(2)
+
+
+def _is_folder(target: Path) -> bool:
+    """Whether results go into this path: it is a folder, or is not there and has no file's ending."""
+    return target.is_dir() or not (target.exists() or target.suffix)
 
 
 class _Shelf:
@@ -118,8 +127,11 @@ class _Results:
         if self._target is None:
             return
         path = self._target / f"{name}.json" if self._is_folder else self._target
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(analysis, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(analysis, path)
+        except OSError as error:
+            raise Unreadable(f"The result cannot be written to {path}: {error.strerror}.") from error
 
 
 def _one(item: "Input", shelf: _Shelf, into: _Results, *, scouts: bool) -> bool:

@@ -69,7 +69,10 @@ def register(app: typer.Typer) -> None:
                 help="How many random studies (0: the demonstration's six); of a frozen set, the first (0: all)."
             ),
         ] = 0,
-        seed: Annotated[int, typer.Option(help="The same seed gives the same studies.")] = 1,
+        seed: Annotated[
+            int | None,
+            typer.Option(help="The same seed gives the same random studies (1 if not given); frozen sets have theirs."),
+        ] = None,
         validation: Annotated[
             bool, typer.Option("--validation", help="The frozen validation set as NIfTI, for `vfx-finder evaluate`.")
         ] = False,
@@ -83,6 +86,8 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter(f"{studies} studies cannot be written: --studies takes 0 or more.")
         if validation and films:
             raise typer.BadParameter("Each frozen set wants a folder of its own: --validation or --films.")
+        if seed is not None and (validation or films or not studies):
+            raise typer.BadParameter("--seed is for random studies (--studies N): the other sets are always the same.")
         if validation or films:
             (_write_frozen_films if films else _write_validation_set)(folder, studies)
             return
@@ -95,7 +100,11 @@ def register(app: typer.Typer) -> None:
                 task = tasks.setdefault(name, bar.add_task(name, total=1.0))
                 bar.update(task, completed=share)  # type: ignore[arg-type]
 
-            paths = write_random_studies(folder, studies, seed, tell) if studies else write_demo_studies(folder, tell)
+            paths = (
+                write_random_studies(folder, studies, 1 if seed is None else seed, tell)
+                if studies
+                else write_demo_studies(folder, tell)
+            )
         count = "1 synthetic study" if len(paths) == 1 else f"{len(paths)} synthetic studies"
         Console().print(
             f"{count} in {folder}, as DICOM for `vfx-finder analyse`; `vfx-finder evaluate` takes what "
