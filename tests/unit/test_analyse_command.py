@@ -55,9 +55,7 @@ def test_a_folder_is_one_study_shown_as_a_table(
     assert len(document["vertebrae"]) == len(LUMBAR)
 
 
-def test_a_folder_of_pictures_is_one_film_each_and_none_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_of_pictures_is_one_film_each_and_none_is_lost(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG"):
         Image.fromarray(np.zeros((30, 20), np.uint8)).save(tmp_path / name)
     (tmp_path / "annotations.json").write_text("{}")
