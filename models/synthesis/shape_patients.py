@@ -34,6 +34,7 @@ def shape_patient(number: int) -> Patient:
 
 
 def _is_also_thick(number: int) -> bool:
+    """Whether a patient is scanned at 5 mm as well: every fourth of those with ordered losses, and of all others."""
     every, rest = _EVENLY_LOST
     return (number // every if number % every == rest else number) % _ALSO_THICK == 0
 
